@@ -1,0 +1,46 @@
+//! TLS over any byte stream: rustls behind an engine without I/O, and an async
+//! driver for `futures-io`'s `AsyncRead + AsyncWrite`.
+//!
+//! - [`TlsConfig`]: what to trust and to offer. Make one per process and clone
+//!   it, so that later connections resume the sessions of earlier ones.
+//! - [`TlsStream`]: the driver. All records that wait leave in one write;
+//!   a read sends them before it waits; the end of the stream is known to be
+//!   clean or an [`Error::Truncated`].
+//! - [`Engine`]: the same without I/O, for drivers of your own.
+//!
+//! Certificates are always verified, and nothing here can turn that off. Client
+//! side only. This crate knows nothing of sockets or of protocols above TLS and
+//! has no timers: put deadlines on the stream below, or drop the future.
+//!
+//! ```no_run
+//! # async fn run(tcp: impl futures_io::AsyncRead + futures_io::AsyncWrite + Unpin) -> Result<(), tls_pump::Error> {
+//! let config = tls_pump::TlsConfig::builder().build()?;
+//! let mut stream = tls_pump::TlsStream::new(&config, "mail.example", tcp)?;
+//! stream.handshake().await?;
+//! println!("{}", stream.connection_info().expect("after the handshake"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | default | what |
+//! |---|---|---|
+//! | `ring` | yes | the crypto provider *ring*; on wasm32-wasip2 it needs clang to build |
+//! | `tls12` | yes | TLS 1.2 beside TLS 1.3 |
+//! | `webpki-roots` | yes | Mozilla's root certificates, bundled |
+//!
+//! Without `ring`, [`TlsConfigBuilder::provider`] must be called.
+
+mod config;
+mod engine;
+mod error;
+mod info;
+mod stream;
+
+pub use config::{TlsConfig, TlsConfigBuilder};
+pub use engine::{Engine, Plaintext};
+pub use error::{CertificateErrorKind, Error};
+pub use info::ConnectionInfo;
+pub use rustls;
+pub use stream::TlsStream;

@@ -1,0 +1,317 @@
+//! One error for the whole crate: what was tried, on what, and why it failed.
+//!
+//! The kinds follow the WIT enum `wasi:sockets/network.error-code` by name, so
+//! that a new code in the interface stops the build instead of becoming
+//! "unknown".
+
+use std::{fmt, io};
+
+/// What the crate was doing when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Turning a host name into addresses.
+    Resolve,
+    /// Opening a TCP connection.
+    Connect,
+    /// Reading from a stream.
+    Read,
+    /// Writing to a stream, or flushing what was written behind.
+    Write,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Resolve => "resolve",
+            Self::Connect => "connect to",
+            Self::Read => "read from",
+            Self::Write => "write to",
+        })
+    }
+}
+
+/// Why an operation failed.
+///
+/// Source: WIT `wasi:sockets/network.error-code`, `wasi:io/streams.stream-error`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A deadline passed, ours or the host's.
+    #[error("timed out")]
+    TimedOut,
+    /// The host does not let the component open sockets.
+    #[error(
+        "the host grants no network; with wasmtime add `-S inherit-network` (under `wasmtime serve` also `-S cli`)"
+    )]
+    NetworkDenied,
+    /// The host's resolver refused for good, as wasmtime does when it does not
+    /// let the component look names up.
+    #[error(
+        "the host does not look names up; with wasmtime add `-S allow-ip-name-lookup`, or give an IP address"
+    )]
+    NamesDenied,
+    /// The name does not exist or has no address.
+    #[error("the name has no address; check its spelling and the host's DNS")]
+    NameUnresolvable,
+    /// The resolver failed for now; a later try may work.
+    #[error("the host's resolver failed for now; try again later")]
+    TemporaryResolverFailure,
+    /// The name is no host name: empty, or a number that a resolver could
+    /// mistake for an IPv4 address (`127.1`, `2130706433`).
+    #[error(
+        "this is no host name or full IP address; write `192.0.2.1`, `[2001:db8::1]` or a name"
+    )]
+    InvalidName,
+    /// The peer listens on no such port.
+    #[error("connection refused; check the port and that the server runs")]
+    ConnectionRefused,
+    /// The peer or something between reset the connection.
+    #[error("connection reset")]
+    ConnectionReset,
+    /// The connection was aborted.
+    #[error("connection aborted")]
+    ConnectionAborted,
+    /// No route to the peer.
+    #[error("the address is unreachable")]
+    RemoteUnreachable,
+    /// The connection is closed for writing, or was closed by its owner.
+    #[error("the connection is closed")]
+    Closed,
+    /// The address can't be connected to: port 0, unspecified, multicast or an
+    /// IPv4-mapped IPv6 address.
+    #[error("this address can't be connected to")]
+    InvalidAddress,
+    /// The host is out of sockets.
+    #[error("the host is out of sockets")]
+    NewSocketLimit,
+    /// The host is out of memory.
+    #[error("the host is out of memory")]
+    OutOfMemory,
+    /// The host or this build knows no such operation.
+    #[error("not supported here; sockets need a component built for wasm32-wasip2")]
+    Unsupported,
+    /// The host broke the rules of the interface, or gave no reason.
+    #[error("the host gave no usable reason")]
+    Other,
+}
+
+impl ErrorKind {
+    /// The closest [`io::ErrorKind`].
+    #[must_use]
+    pub fn io_kind(self) -> io::ErrorKind {
+        match self {
+            Self::TimedOut => io::ErrorKind::TimedOut,
+            Self::NetworkDenied | Self::NamesDenied => io::ErrorKind::PermissionDenied,
+            Self::NameUnresolvable => io::ErrorKind::NotFound,
+            Self::InvalidName | Self::InvalidAddress => io::ErrorKind::InvalidInput,
+            Self::ConnectionRefused => io::ErrorKind::ConnectionRefused,
+            Self::ConnectionReset => io::ErrorKind::ConnectionReset,
+            Self::ConnectionAborted => io::ErrorKind::ConnectionAborted,
+            Self::RemoteUnreachable => io::ErrorKind::HostUnreachable,
+            Self::Closed => io::ErrorKind::BrokenPipe,
+            Self::OutOfMemory => io::ErrorKind::OutOfMemory,
+            Self::Unsupported => io::ErrorKind::Unsupported,
+            Self::TemporaryResolverFailure | Self::NewSocketLimit | Self::Other => {
+                io::ErrorKind::Other
+            }
+        }
+    }
+
+    /// Finds the kind in the debug text of `wasi:io/error.error`, which is all
+    /// that a failed stream gives. Hosts spell it differently
+    /// (`ConnectionReset`, `connection-reset (error 15)`, `read ECONNRESET`)
+    /// and may put a backtrace behind, so only the first line counts.
+    #[cfg_attr(
+        not(all(target_os = "wasi", target_env = "p2")),
+        allow(dead_code, reason = "only hosts with sockets report stream errors")
+    )]
+    pub(crate) fn from_debug_text(text: &str) -> Self {
+        let line: String = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|c| c.to_ascii_lowercase())
+            .collect();
+        let has = |words: &[&str]| words.iter().any(|w| line.contains(w));
+        if has(&["connectionreset", "econnreset"]) {
+            Self::ConnectionReset
+        } else if has(&["brokenpipe", "epipe"]) {
+            Self::Closed
+        } else if has(&["timedout", "timeout"]) {
+            Self::TimedOut
+        } else if has(&[
+            "connectionaborted",
+            "econnaborted",
+            "softwarecausedconnectionabort",
+        ]) {
+            Self::ConnectionAborted
+        } else if has(&["connectionrefused", "econnrefused"]) {
+            Self::ConnectionRefused
+        } else if has(&["unreachable", "noroutetohost"]) {
+            Self::RemoteUnreachable
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// A failed operation: what, on what, why.
+///
+/// Converts into [`io::Error`] with the matching kind and this error inside
+/// (`get_ref()`). The text holds no payload and no host backtrace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    operation: Operation,
+    subject: String,
+    kind: ErrorKind,
+    attempts: Vec<Self>,
+}
+
+impl Error {
+    pub(crate) fn new(operation: Operation, subject: impl fmt::Display, kind: ErrorKind) -> Self {
+        Self {
+            operation,
+            subject: subject.to_string(),
+            kind,
+            attempts: Vec::new(),
+        }
+    }
+
+    /// The failure of a whole connect: `attempts` holds one error an address.
+    /// Its kind is the first attempt's, since the host put the best address
+    /// first, unless `kind` says that the overall deadline ended it.
+    pub(crate) fn of_attempts(
+        subject: String,
+        kind: Option<ErrorKind>,
+        attempts: Vec<Self>,
+    ) -> Self {
+        let kind = kind
+            .or(attempts.first().map(Self::kind))
+            .unwrap_or(ErrorKind::NameUnresolvable);
+        Self {
+            operation: Operation::Connect,
+            subject,
+            kind,
+            attempts,
+        }
+    }
+
+    /// What was tried.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// On what: a host name with its port, or an address.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// Why it failed.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// For a connect by name: the failure of each address, in the order in
+    /// which they failed. Empty otherwise.
+    #[must_use]
+    pub fn attempts(&self) -> &[Self] {
+        &self.attempts
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "cannot {} {}: {}",
+            self.operation, self.subject, self.kind
+        )?;
+        if self.attempts.len() > 1 {
+            f.write_str(" (tried")?;
+            for (n, attempt) in self.attempts.iter().enumerate() {
+                let separator = if n == 0 { " " } else { ", " };
+                write!(
+                    f,
+                    "{separator}{}: {}",
+                    attempt.subject,
+                    attempt.kind.io_kind()
+                )?;
+            }
+            f.write_str(")")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        Self::new(error.kind.io_kind(), error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stream_errors_of_every_host_are_recognised_by_their_first_line() {
+        for (text, kind) in [
+            ("ConnectionReset", ErrorKind::ConnectionReset),
+            ("connection-reset (error 15)", ErrorKind::ConnectionReset),
+            ("Error: read ECONNRESET", ErrorKind::ConnectionReset),
+            (
+                "Connection reset by peer (os error 104)",
+                ErrorKind::ConnectionReset,
+            ),
+            ("write EPIPE", ErrorKind::Closed),
+            ("Broken pipe (os error 32)", ErrorKind::Closed),
+            ("Connection timed out (os error 110)", ErrorKind::TimedOut),
+            (
+                "No route to host (os error 113)",
+                ErrorKind::RemoteUnreachable,
+            ),
+            ("something else\n 0: connection reset", ErrorKind::Other),
+            ("", ErrorKind::Other),
+        ] {
+            assert_eq!(ErrorKind::from_debug_text(text), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_io_error_keeps_kind_and_original() {
+        let error = Error::new(
+            Operation::Connect,
+            "192.0.2.1:25",
+            ErrorKind::ConnectionRefused,
+        );
+        let io = io::Error::from(error.clone());
+        assert_eq!(io.kind(), io::ErrorKind::ConnectionRefused);
+        let inner = io.get_ref().and_then(|e| e.downcast_ref::<Error>());
+        assert_eq!(inner, Some(&error));
+    }
+
+    #[test]
+    fn a_failed_connect_lists_every_address() {
+        let attempt = |a: &str, kind| Error::new(Operation::Connect, a, kind);
+        let error = Error::of_attempts(
+            "mail.example:465".into(),
+            None,
+            vec![
+                attempt("[2001:db8::1]:465", ErrorKind::RemoteUnreachable),
+                attempt("192.0.2.1:465", ErrorKind::ConnectionRefused),
+            ],
+        );
+        assert_eq!(
+            error.to_string(),
+            "cannot connect to mail.example:465: the address is unreachable (tried [2001:db8::1]:465: host unreachable, 192.0.2.1:465: connection refused)"
+        );
+    }
+}

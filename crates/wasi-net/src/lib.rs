@@ -1,0 +1,61 @@
+//! Sockets, names and time for WASI 0.2 components: async TCP that cannot hang.
+//!
+//! - [`block_on`] runs a future; [`sleep`] and [`timeout()`] are its clock.
+//! - [`Connector`] opens connections by name, racing all addresses (RFC 8305).
+//! - [`TcpStream`] is `futures-io`'s `AsyncRead + AsyncWrite`, with timeouts of
+//!   its own. What is written leaves in one host write, since WASI has no
+//!   `TCP_NODELAY`; dropping it never waits, though the host's drop does.
+//! - [`Error`] says what was tried, on what and why it failed, and which
+//!   permission the host lacks.
+//!
+//! It knows nothing of TLS or of any protocol above TCP, and runs no background
+//! tasks: what must happen later happens at the next call.
+//!
+//! ```no_run
+//! use futures_io::{AsyncRead, AsyncWrite};
+//! use std::{future::poll_fn, pin::Pin};
+//!
+//! # #[cfg(any(all(target_os = "wasi", target_env = "p2"), debug_assertions))]
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     wasi_net::block_on(async {
+//!         let mut stream = wasi_net::Connector::new().connect("localhost", 25).await?;
+//!         let mut greeting = [0; 512];
+//!         let len = poll_fn(|cx| Pin::new(&mut stream).poll_read(cx, &mut greeting)).await?;
+//!         println!("{}", String::from_utf8_lossy(&greeting[..len]));
+//!         poll_fn(|cx| Pin::new(&mut stream).poll_close(cx)).await?;
+//!         Ok(())
+//!     })
+//! }
+//! # #[cfg(not(any(all(target_os = "wasi", target_env = "p2"), debug_assertions)))]
+//! # fn main() {}
+//! ```
+//!
+//! # Other targets
+//!
+//! Everything builds and documents natively, and what needs no socket works
+//! there. Opening a socket gives [`ErrorKind::Unsupported`] in debug builds; in
+//! release builds the call does not compile and says what to build for.
+
+mod connect;
+mod error;
+mod reactor;
+mod resolve;
+mod sys;
+mod target;
+mod tcp;
+mod time;
+
+pub use connect::Connector;
+pub use error::{Error, ErrorKind, Operation};
+pub use reactor::block_on;
+pub use resolve::resolve;
+pub use target::WasiTarget;
+pub use tcp::{DEFAULT_TIMEOUT, TcpStream};
+pub use time::{Elapsed, sleep, timeout};
+
+/// Components may move streams and futures between tasks that ask for `Send`.
+const _: fn() = || {
+    fn is_send<T: Send>() {}
+    is_send::<TcpStream>();
+    is_send::<Error>();
+};

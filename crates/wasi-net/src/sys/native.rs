@@ -1,0 +1,104 @@
+//! Every other target: no sockets and no names, but threads and clocks, so
+//! that executors and timers work. The types stand for host resources; none is
+//! ever made, since what would make them fails.
+
+use crate::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
+use std::task::Poll;
+use std::time::Duration;
+
+const UNSUPPORTED: ErrorKind = ErrorKind::Unsupported;
+
+/// Sleeps until `timeout` has passed or this thread is unparked.
+pub(crate) fn wait(_: &[&Pollable], timeout: Option<Duration>) -> Vec<usize> {
+    match timeout {
+        Some(timeout) => std::thread::park_timeout(timeout),
+        None => std::thread::park(),
+    }
+    Vec::new()
+}
+
+/// Stands for a host's pollable.
+pub(crate) struct Pollable;
+
+impl Pollable {
+    pub(crate) fn ready(&self) -> bool {
+        true
+    }
+}
+
+/// Stands for a connection attempt.
+pub(crate) struct Connecting;
+
+impl Connecting {
+    pub(crate) fn start(_: SocketAddr) -> Result<Self, ErrorKind> {
+        Err(UNSUPPORTED)
+    }
+
+    pub(crate) fn subscribe(&self) -> Pollable {
+        Pollable
+    }
+
+    pub(crate) fn finish(&self) -> Poll<Result<Streams, ErrorKind>> {
+        Poll::Ready(Err(UNSUPPORTED))
+    }
+
+    pub(crate) fn into_socket(self, _: Streams) -> Socket {
+        Socket
+    }
+}
+
+/// Stands for the two streams of a connection.
+pub(crate) struct Streams;
+
+/// Stands for an open connection.
+pub(crate) struct Socket;
+
+impl Socket {
+    pub(crate) fn subscribe_read(&self) -> Pollable {
+        Pollable
+    }
+
+    pub(crate) fn subscribe_write(&self) -> Pollable {
+        Pollable
+    }
+
+    pub(crate) fn read(&self, _: usize) -> Result<Option<Vec<u8>>, ErrorKind> {
+        Err(UNSUPPORTED)
+    }
+
+    pub(crate) fn permit(&self) -> Result<usize, ErrorKind> {
+        Err(UNSUPPORTED)
+    }
+
+    pub(crate) fn write(&self, _: &[u8]) -> Result<(), ErrorKind> {
+        Err(UNSUPPORTED)
+    }
+
+    pub(crate) fn shutdown(&self) {}
+
+    pub(crate) fn local_addr(&self) -> Result<SocketAddr, ErrorKind> {
+        Err(UNSUPPORTED)
+    }
+
+    pub(crate) fn peer_addr(&self) -> Result<SocketAddr, ErrorKind> {
+        Err(UNSUPPORTED)
+    }
+}
+
+/// Stands for a name being looked up.
+pub(crate) struct Lookup;
+
+impl Lookup {
+    pub(crate) fn start(_: &str) -> Result<Self, ErrorKind> {
+        Err(UNSUPPORTED)
+    }
+
+    pub(crate) fn subscribe(&self) -> Pollable {
+        Pollable
+    }
+
+    pub(crate) fn next(&self) -> Poll<Result<Option<IpAddr>, ErrorKind>> {
+        Poll::Ready(Err(UNSUPPORTED))
+    }
+}

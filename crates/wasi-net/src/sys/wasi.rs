@@ -1,0 +1,250 @@
+//! WASI 0.2: thin, typed wrappers over the bindings. Nothing here waits but
+//! [`wait`].
+
+use crate::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::task::Poll;
+use std::time::Duration;
+use wasi::clocks::monotonic_clock::subscribe_duration;
+use wasi::io::poll::poll;
+use wasi::io::streams::{InputStream, OutputStream, StreamError};
+use wasi::sockets::instance_network::instance_network;
+use wasi::sockets::ip_name_lookup::{ResolveAddressStream, resolve_addresses};
+use wasi::sockets::network::{
+    ErrorCode, IpAddress, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress, Ipv6SocketAddress,
+};
+use wasi::sockets::tcp::{ShutdownType, TcpSocket};
+use wasi::sockets::tcp_create_socket::create_tcp_socket;
+
+pub(crate) use wasi::io::poll::Pollable;
+
+/// Waits until one of `list` is ready or `timeout` has passed; gives the
+/// indices of what is ready.
+///
+/// A zero timer is subscribed afresh each time: the host yields to its own I/O
+/// only on the first poll of one.
+///
+/// # Panics
+///
+/// When there is nothing to wait for, since that wait would never end (the
+/// host traps on an empty list).
+pub(crate) fn wait(list: &[&Pollable], timeout: Option<Duration>) -> Vec<usize> {
+    let timer = timeout.map(|t| subscribe_duration(t.as_nanos().try_into().unwrap_or(u64::MAX)));
+    let mut all = list.to_vec();
+    all.extend(&timer);
+    assert!(
+        !all.is_empty(),
+        "block_on: the future waits for something that is no socket, name or timer of wasi-net"
+    );
+    poll(&all)
+        .into_iter()
+        .map(|n| n as usize)
+        .filter(|&n| n < list.len())
+        .collect()
+}
+
+/// A connection attempt. Dropping it cancels the attempt.
+pub(crate) struct Connecting {
+    socket: TcpSocket,
+}
+
+impl Connecting {
+    pub(crate) fn start(address: SocketAddr) -> Result<Self, ErrorKind> {
+        let family = match address {
+            SocketAddr::V4(_) => IpAddressFamily::Ipv4,
+            SocketAddr::V6(_) => IpAddressFamily::Ipv6,
+        };
+        let socket = create_tcp_socket(family).map_err(network_error)?;
+        socket
+            .start_connect(&instance_network(), to_wit(address))
+            .map_err(network_error)?;
+        Ok(Self { socket })
+    }
+
+    pub(crate) fn subscribe(&self) -> Pollable {
+        self.socket.subscribe()
+    }
+
+    /// The streams once the connection stands. The host makes progress only
+    /// when it is polled or asked.
+    pub(crate) fn finish(&self) -> Poll<Result<Streams, ErrorKind>> {
+        match self.socket.finish_connect() {
+            Err(ErrorCode::WouldBlock) => Poll::Pending,
+            done => Poll::Ready(done.map_err(network_error)),
+        }
+    }
+
+    pub(crate) fn into_socket(self, (input, output): Streams) -> Socket {
+        Socket {
+            input,
+            output,
+            socket: self.socket,
+        }
+    }
+}
+
+/// The two streams of a connection.
+pub(crate) type Streams = (InputStream, OutputStream);
+
+/// An open connection. The streams are children of the socket and stand before
+/// it: fields drop in order, and the host traps when a parent goes first.
+pub(crate) struct Socket {
+    input: InputStream,
+    output: OutputStream,
+    socket: TcpSocket,
+}
+
+impl Socket {
+    pub(crate) fn subscribe_read(&self) -> Pollable {
+        self.input.subscribe()
+    }
+
+    pub(crate) fn subscribe_write(&self) -> Pollable {
+        self.output.subscribe()
+    }
+
+    /// Up to `len` bytes: empty when none are there yet, `None` at the end.
+    pub(crate) fn read(&self, len: usize) -> Result<Option<Vec<u8>>, ErrorKind> {
+        match self.input.read(len as u64) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(StreamError::Closed) => Ok(None),
+            Err(error) => Err(stream_error(error)),
+        }
+    }
+
+    /// How many bytes the next [`write`](Self::write) may take; 0 while an
+    /// earlier one is in flight. Reports that one's failure.
+    pub(crate) fn permit(&self) -> Result<usize, ErrorKind> {
+        let permit = self.output.check_write().map_err(stream_error)?;
+        Ok(usize::try_from(permit).unwrap_or(usize::MAX))
+    }
+
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), ErrorKind> {
+        self.output.write(bytes).map_err(stream_error)
+    }
+
+    /// Ends both directions at once, so that the host can let go of a write.
+    pub(crate) fn shutdown(&self) {
+        // An error here means that the connection is gone already.
+        let _ = self.socket.shutdown(ShutdownType::Both);
+    }
+
+    pub(crate) fn local_addr(&self) -> Result<SocketAddr, ErrorKind> {
+        self.socket
+            .local_address()
+            .map(from_wit)
+            .map_err(network_error)
+    }
+
+    pub(crate) fn peer_addr(&self) -> Result<SocketAddr, ErrorKind> {
+        self.socket
+            .remote_address()
+            .map(from_wit)
+            .map_err(network_error)
+    }
+}
+
+/// A name being looked up. Dropping it cancels the lookup.
+pub(crate) struct Lookup {
+    stream: ResolveAddressStream,
+}
+
+impl Lookup {
+    pub(crate) fn start(name: &str) -> Result<Self, ErrorKind> {
+        let stream = resolve_addresses(&instance_network(), name).map_err(resolve_error)?;
+        Ok(Self { stream })
+    }
+
+    pub(crate) fn subscribe(&self) -> Pollable {
+        self.stream.subscribe()
+    }
+
+    pub(crate) fn next(&self) -> Poll<Result<Option<IpAddr>, ErrorKind>> {
+        match self.stream.resolve_next_address() {
+            Err(ErrorCode::WouldBlock) => Poll::Pending,
+            Err(code) => Poll::Ready(Err(resolve_error(code))),
+            Ok(address) => Poll::Ready(Ok(address.map(|address| match address {
+                IpAddress::Ipv4((a, b, c, d)) => Ipv4Addr::new(a, b, c, d).into(),
+                IpAddress::Ipv6(words) => Ipv6Addr::from(<[u16; 8]>::from(words)).into(),
+            }))),
+        }
+    }
+}
+
+/// Every code by name, so that a new one stops the build.
+fn network_error(code: ErrorCode) -> ErrorKind {
+    match code {
+        ErrorCode::AccessDenied => ErrorKind::NetworkDenied,
+        ErrorCode::NotSupported => ErrorKind::Unsupported,
+        ErrorCode::InvalidArgument => ErrorKind::InvalidAddress,
+        ErrorCode::OutOfMemory => ErrorKind::OutOfMemory,
+        ErrorCode::Timeout => ErrorKind::TimedOut,
+        ErrorCode::NewSocketLimit => ErrorKind::NewSocketLimit,
+        ErrorCode::RemoteUnreachable => ErrorKind::RemoteUnreachable,
+        ErrorCode::ConnectionRefused => ErrorKind::ConnectionRefused,
+        ErrorCode::ConnectionReset => ErrorKind::ConnectionReset,
+        ErrorCode::ConnectionAborted => ErrorKind::ConnectionAborted,
+        ErrorCode::NameUnresolvable => ErrorKind::NameUnresolvable,
+        ErrorCode::TemporaryResolverFailure => ErrorKind::TemporaryResolverFailure,
+        ErrorCode::PermanentResolverFailure => ErrorKind::NamesDenied,
+        ErrorCode::Unknown
+        | ErrorCode::ConcurrencyConflict
+        | ErrorCode::NotInProgress
+        | ErrorCode::WouldBlock
+        | ErrorCode::InvalidState
+        | ErrorCode::AddressNotBindable
+        | ErrorCode::AddressInUse
+        | ErrorCode::DatagramTooLarge => ErrorKind::Other,
+    }
+}
+
+fn resolve_error(code: ErrorCode) -> ErrorKind {
+    match code {
+        ErrorCode::InvalidArgument => ErrorKind::InvalidName,
+        ErrorCode::AccessDenied => ErrorKind::NamesDenied,
+        code => network_error(code),
+    }
+}
+
+fn stream_error(error: StreamError) -> ErrorKind {
+    match error {
+        StreamError::Closed => ErrorKind::Closed,
+        StreamError::LastOperationFailed(error) => {
+            ErrorKind::from_debug_text(&error.to_debug_string())
+        }
+    }
+}
+
+fn to_wit(address: SocketAddr) -> IpSocketAddress {
+    match address {
+        SocketAddr::V4(v4) => {
+            let [a, b, c, d] = v4.ip().octets();
+            IpSocketAddress::Ipv4(Ipv4SocketAddress {
+                port: v4.port(),
+                address: (a, b, c, d),
+            })
+        }
+        SocketAddr::V6(v6) => IpSocketAddress::Ipv6(Ipv6SocketAddress {
+            port: v6.port(),
+            flow_info: v6.flowinfo(),
+            address: v6.ip().segments().into(),
+            scope_id: v6.scope_id(),
+        }),
+    }
+}
+
+fn from_wit(address: IpSocketAddress) -> SocketAddr {
+    match address {
+        IpSocketAddress::Ipv4(Ipv4SocketAddress {
+            port,
+            address: (a, b, c, d),
+        }) => SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), port).into(),
+        IpSocketAddress::Ipv6(v6) => SocketAddrV6::new(
+            Ipv6Addr::from(<[u16; 8]>::from(v6.address)),
+            v6.port,
+            v6.flow_info,
+            v6.scope_id,
+        )
+        .into(),
+    }
+}

@@ -1,0 +1,110 @@
+//! Sleeping, and ending what takes too long.
+//!
+//! Source: WIT `wasi:clocks/monotonic-clock`.
+
+use crate::reactor::Timer;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+/// Waits for `duration`, never less.
+///
+/// # Cancellation
+///
+/// Dropping the future takes the timer out of the reactor.
+pub async fn sleep(duration: Duration) {
+    let mut timer = Timer::at(after(duration));
+    poll_fn(|cx| timer.poll(cx)).await;
+}
+
+/// Gives `future` until `duration` has passed. The future is polled first, so
+/// what is ready in time wins.
+///
+/// # Errors
+///
+/// [`Elapsed`] once the time is over; the future is dropped then.
+///
+/// # Cancellation
+///
+/// Dropping it drops `future`.
+pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Output, Elapsed> {
+    let mut timer = Timer::at(after(duration));
+    let mut future = pin!(future);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Ok(output)),
+        Poll::Pending => timer.poll(cx).map(|()| Err(Elapsed)),
+    })
+    .await
+}
+
+/// The time given to [`timeout`] is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("timed out")]
+#[non_exhaustive]
+pub struct Elapsed;
+
+impl From<Elapsed> for std::io::Error {
+    fn from(elapsed: Elapsed) -> Self {
+        Self::new(std::io::ErrorKind::TimedOut, elapsed)
+    }
+}
+
+/// A moment `duration` from now; a duration too long for the clock ends in a
+/// century, which is for ever.
+pub(crate) fn after(duration: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    Instant::now() + duration.min(CENTURY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block_on;
+
+    #[test]
+    fn a_sleep_is_never_short() {
+        let (start, wanted) = (Instant::now(), Duration::from_millis(5));
+        block_on(sleep(wanted));
+        assert!(start.elapsed() >= wanted);
+    }
+
+    #[test]
+    fn a_timeout_ends_what_never_ends() {
+        let never = std::future::pending::<()>();
+        assert_eq!(
+            block_on(timeout(Duration::from_millis(5), never)),
+            Err(Elapsed)
+        );
+    }
+
+    #[test]
+    fn what_is_ready_wins_over_a_timeout_of_zero() {
+        assert_eq!(block_on(timeout(Duration::ZERO, async { 7 })), Ok(7));
+    }
+
+    #[test]
+    fn a_timeout_of_ages_does_not_overflow() {
+        assert_eq!(block_on(timeout(Duration::MAX, async { 7 })), Ok(7));
+    }
+
+    #[test]
+    fn a_busy_task_does_not_keep_a_timer_from_firing() {
+        let busy = async {
+            loop {
+                let mut first = true;
+                poll_fn(|cx| {
+                    cx.waker().wake_by_ref();
+                    if std::mem::take(&mut first) {
+                        Poll::Pending
+                    } else {
+                        Poll::Ready(())
+                    }
+                })
+                .await;
+            }
+        };
+        let result: Result<(), Elapsed> = block_on(timeout(Duration::from_millis(5), busy));
+        assert_eq!(result, Err(Elapsed));
+    }
+}
