@@ -62,6 +62,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     /// Does the handshake; at once when it is done already. Waits as long as
     /// the stream below does.
     ///
+    /// The last flight is written to the stream below but not flushed, so that
+    /// a stream which gathers what is written sends it with the first data.
+    ///
     /// # Errors
     ///
     /// What is wrong with the peer or its certificate, [`Error::Io`] from the
@@ -75,7 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
             while self.engine.is_handshaking() {
                 ready!(self.poll_receive(cx))?;
             }
-            self.poll_send(cx)
+            self.poll_write_out(cx)
         })
         .await
         .map_err(Error::from)

@@ -1,0 +1,91 @@
+//! A certificate authority made afresh for each run.
+//!
+//! A client under test is given the root and trusts nothing else, so the tests exercise real
+//! certificate checks and no private key is ever kept in the repository.
+
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
+};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::version::{TLS12, TLS13};
+
+/// The names under which a server on this machine can be reached.
+pub const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// A root certificate (ECDSA P-256) and its private key.
+pub struct Ca(CertifiedIssuer<'static, KeyPair>);
+
+impl Ca {
+    /// Makes a root with a fresh key.
+    ///
+    /// # Panics
+    /// When the system's random generator fails.
+    pub fn new() -> Self {
+        let mut params = params("test root", &[]);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let root = CertifiedIssuer::self_signed(params, new_key());
+        Self(root.expect("a fixed root certificate can be signed"))
+    }
+
+    /// The root certificate as PEM, for a client's list of trusted roots.
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// A server with a fresh key and a leaf of this root for `names` (DNS names or IP literals).
+    ///
+    /// TLS 1.2 and 1.3; clients may resume by session or by ticket.
+    ///
+    /// # Panics
+    /// When a name is not valid in a certificate, or the random generator fails.
+    pub fn server_config(&self, names: &[&str]) -> Arc<ServerConfig> {
+        let key = new_key();
+        let mut params = params("test server", names);
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let leaf = params
+            .signed_by(&key, &self.0)
+            .expect("a leaf can be signed");
+
+        // The provider is named because a process-wide default would depend on which test ran
+        // first.
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[&TLS12, &TLS13])
+            .expect("ring speaks both versions")
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![leaf.der().clone()],
+                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            )
+            .expect("the key belongs to the leaf");
+        config.ticketer = ring::Ticketer::new().expect("random numbers are available");
+        Arc::new(config)
+    }
+}
+
+impl Default for Ca {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn new_key() -> KeyPair {
+    KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("random numbers are available")
+}
+
+fn params(common_name: &str, names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(names).expect("names are DNS names or IP literals");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
+    params
+}

@@ -1,0 +1,6 @@
+//! What the tests and the demo share: mail servers, certificates and an embedded wasmtime.
+
+pub mod ca;
+pub mod guest;
+pub mod sendmail;
+pub mod smtp;

@@ -1,0 +1,103 @@
+//! Everything that has to pass, in order, each step timed and named.
+
+use crate::{demo, libraries, setup, test, tidy};
+use std::time::{Duration, Instant};
+use xshell::{Shell, cmd};
+
+/// Runs every step; the first failure ends it.
+pub(crate) fn ci(sh: &Shell) -> anyhow::Result<()> {
+    let mut steps = Steps::default();
+    steps.run("setup", || setup::setup(sh))?;
+    steps.run("format", || Ok(cmd!(sh, "cargo fmt --all --check").run()?))?;
+    steps.run("tidy", || tidy::tidy(sh))?;
+    steps.run("clippy", || clippy(sh))?;
+    steps.run("docs", || docs(sh))?;
+    steps.run("msrv", || msrv(sh))?;
+    let tally = steps.run("test", || test::test(sh))?;
+    steps.run("demo", || demo::demo(sh))?;
+    steps.print();
+    tally.print();
+    Ok(())
+}
+
+/// Warnings are errors, for both targets.
+fn clippy(sh: &Shell) -> anyhow::Result<()> {
+    cmd!(
+        sh,
+        "cargo clippy --workspace --all-targets --quiet -- -D warnings"
+    )
+    .run()?;
+    let guests = libraries().chain(["-p", "test-guests"]);
+    cmd!(
+        sh,
+        "cargo clippy --target wasm32-wasip2 --all-targets --quiet {guests...} -- -D warnings"
+    )
+    .run()?;
+    Ok(())
+}
+
+/// Warnings are errors; the libraries' documentation is made for the target
+/// that docs.rs shows.
+fn docs(sh: &Shell) -> anyhow::Result<()> {
+    let _flags = sh.push_env("RUSTDOCFLAGS", "-D warnings");
+    let (native, wasm) = (libraries(), libraries());
+    cmd!(sh, "cargo doc --no-deps --quiet --lib {native...}").run()?;
+    cmd!(
+        sh,
+        "cargo doc --no-deps --quiet --lib --target wasm32-wasip2 {wasm...}"
+    )
+    .run()?;
+    Ok(())
+}
+
+/// The libraries build with the oldest Rust that they promise.
+fn msrv(sh: &Shell) -> anyhow::Result<()> {
+    const MSRV: &str = "1.88";
+    let toolchain = format!("+{MSRV}");
+    if cmd!(sh, "rustup run {MSRV} rustc --version")
+        .quiet()
+        .ignore_stderr()
+        .read()
+        .is_err()
+        && cmd!(sh, "rustup toolchain install {MSRV} --profile minimal")
+            .run()
+            .is_err()
+    {
+        println!("skipped: Rust {MSRV} is not here and rustup could not get it");
+        return Ok(());
+    }
+    let libraries = libraries();
+    // A folder of its own: two compilers in one would build everything twice.
+    cmd!(
+        sh,
+        "cargo {toolchain} check --quiet --locked --lib --target-dir target/msrv {libraries...}"
+    )
+    .run()?;
+    Ok(())
+}
+
+#[derive(Default)]
+struct Steps(Vec<(&'static str, Duration)>);
+
+impl Steps {
+    fn run<T>(
+        &mut self,
+        name: &'static str,
+        step: impl FnOnce() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        println!("\n== {name}");
+        let start = Instant::now();
+        let result = step().map_err(|error| error.context(format!("the step `{name}` failed")));
+        let took = start.elapsed();
+        println!("== {name}: {:.1} s", took.as_secs_f64());
+        self.0.push((name, took));
+        result
+    }
+
+    fn print(&self) {
+        println!();
+        for (name, took) in &self.0 {
+            println!("{name:10} {:7.1} s", took.as_secs_f64());
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The component at work: against a server made for the run, and against any
+//! other.
+
+use crate::flags::Send;
+use crate::{guest, root, setup};
+use anyhow::Context as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use xshell::{Shell, cmd};
+
+/// Sends every mail of `tests/mail` and compares what arrives.
+pub(crate) fn demo(sh: &Shell) -> anyhow::Result<()> {
+    let component = component(sh)?;
+    let mut mails = sh.read_dir("tests/mail")?;
+    mails.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
+    mails.sort();
+    cmd!(
+        sh,
+        "cargo run --quiet --package test-host --bin demo -- {component} {mails...}"
+    )
+    .quiet()
+    .run()
+    .context("the demo failed")
+}
+
+/// Sends the mail on standard input. The URL goes by the environment, where
+/// other users cannot see its password.
+pub(crate) fn send(sh: &Shell, flags: &Send) -> anyhow::Result<ExitCode> {
+    let ca_file = flags
+        .ca_file
+        .as_ref()
+        .map(std::path::absolute)
+        .transpose()?;
+    let component = {
+        let _root = sh.push_dir(root());
+        component(sh)?
+    };
+    if let Some(url) = &flags.server {
+        sh.set_var("WASI_SENDMAIL_SERVER", url);
+    }
+    let mut args = Vec::new();
+    if let Some(folder) = ca_file.as_ref().and_then(|file| file.parent()) {
+        args.extend(["--folder".into(), folder.into()]);
+    }
+    args.extend([component.into(), "-t".into(), "-i".into(), "-v".into()]);
+    if let Some(file) = ca_file {
+        args.extend(["--ca-file".into(), file.into()]);
+    }
+    guest::run(sh, &args)
+}
+
+/// Builds `wasi-sendmail` as it ships.
+fn component(sh: &Shell) -> anyhow::Result<PathBuf> {
+    setup::setup(sh)?;
+    cmd!(
+        sh,
+        "cargo build --quiet --release --target wasm32-wasip2 --package wasi-sendmail"
+    )
+    .quiet()
+    .run()
+    .context("wasi-sendmail does not build")?;
+    let target = sh
+        .var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root().join("target"), PathBuf::from);
+    Ok(target.join("wasm32-wasip2/release/wasi-sendmail.wasm"))
+}

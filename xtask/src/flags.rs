@@ -1,0 +1,42 @@
+//! The command line.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "xflags makes the types public and undocumented"
+)]
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+xflags::xflags! {
+    /// Builds, tests and shows this workspace.
+    cmd xtask {
+        /// Gets what the other commands need, or says how to get it.
+        cmd setup {}
+        /// Sends the mails of tests/mail through the component to a server made for it.
+        cmd demo {}
+        /// Sends the mail on standard input: `cargo xtask send --server URL < mail.eml`.
+        cmd send {
+            /// smtps://user:password@host:465, or smtp://host:587 for STARTTLS.
+            /// Default: the environment's WASI_SENDMAIL_SERVER.
+            optional --server url: String
+            /// Trust the CA certificates in this PEM file, and no others.
+            optional --ca-file path: PathBuf
+        }
+        /// Runs the tests: on this machine and inside wasmtime.
+        cmd test {}
+        /// Checks what no compiler checks.
+        cmd tidy {}
+        /// Does everything that has to pass, in order.
+        cmd ci {}
+        /// Builds a package for wasm32-wasip2; the tests call it.
+        cmd guest-build {
+            required package: String
+        }
+        /// Runs a component inside the embedded wasmtime; cargo calls it.
+        cmd guest-run {
+            repeated args: OsString
+        }
+    }
+}

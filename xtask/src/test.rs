@@ -1,0 +1,80 @@
+//! The tests: natively, and the same libraries inside wasmtime.
+
+use crate::{libraries, setup};
+use anyhow::Context as _;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use xshell::Shell;
+
+/// How many tests ran.
+#[derive(Default)]
+pub(crate) struct Tally {
+    passed: usize,
+    failed: usize,
+    ignored: usize,
+}
+
+impl Tally {
+    /// The closing line.
+    pub(crate) fn print(&self) {
+        println!(
+            "{} passed, {} failed, {} skipped",
+            self.passed, self.failed, self.ignored
+        );
+    }
+
+    fn add(&mut self, line: &str) {
+        let Some((_, counts)) = line.split_once("test result: ") else {
+            return;
+        };
+        for (part, count) in counts.split(['.', ';']).filter_map(|part| {
+            let (count, what) = part.trim().split_once(' ')?;
+            Some((what.to_owned(), count.parse::<usize>().ok()?))
+        }) {
+            match part.as_str() {
+                "passed" => self.passed += count,
+                "failed" => self.failed += count,
+                "ignored" => self.ignored += count,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Runs all tests, printing what the test runner prints.
+pub(crate) fn test(sh: &Shell) -> anyhow::Result<Tally> {
+    setup::setup(sh)?;
+    let mut tally = Tally::default();
+    run(sh, &mut tally, ["test", "--workspace"].into_iter())?;
+    let guests = ["test", "--target", "wasm32-wasip2"]
+        .into_iter()
+        .chain(libraries());
+    run(sh, &mut tally, guests)?;
+    Ok(tally)
+}
+
+fn run<'a>(
+    sh: &Shell,
+    tally: &mut Tally,
+    args: impl Iterator<Item = &'a str>,
+) -> anyhow::Result<()> {
+    let args: Vec<_> = args.collect();
+    let shown = format!("cargo {}", args.join(" "));
+    println!("$ {shown}");
+    let mut child = Command::new("cargo")
+        .args(&args)
+        .current_dir(sh.current_dir())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cargo does not start")?;
+    for line in BufReader::new(child.stdout.take().expect("piped above")).lines() {
+        let line = line?;
+        println!("{line}");
+        tally.add(&line);
+    }
+    anyhow::ensure!(
+        child.wait()?.success(),
+        "`{shown}` failed: the names of the failed tests stand above"
+    );
+    Ok(())
+}
