@@ -31,13 +31,7 @@ pub(crate) fn send(sh: &Shell, flags: &Send) -> anyhow::Result<ExitCode> {
         .as_ref()
         .map(std::path::absolute)
         .transpose()?;
-    let component = {
-        let _root = sh.push_dir(root());
-        component(sh)?
-    };
-    if let Some(url) = &flags.server {
-        sh.set_var("WASI_SENDMAIL_SERVER", url);
-    }
+    let component = component(sh)?;
     let mut args = Vec::new();
     if let Some(folder) = ca_file.as_ref().and_then(|file| file.parent()) {
         args.extend(["--folder".into(), folder.into()]);
@@ -46,7 +40,13 @@ pub(crate) fn send(sh: &Shell, flags: &Send) -> anyhow::Result<ExitCode> {
     if let Some(file) = ca_file {
         args.extend(["--ca-file".into(), file.into()]);
     }
-    guest::run(sh, &args)
+    guest::run(
+        &args,
+        flags
+            .server
+            .as_deref()
+            .map(|url| ("WASI_SENDMAIL_SERVER", url)),
+    )
 }
 
 /// Builds `wasi-sendmail` as it ships.

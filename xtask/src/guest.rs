@@ -6,9 +6,9 @@
 //! its own package, so they are taken out: otherwise every such call would
 //! compile half the workspace anew.
 
+use crate::root;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
-use xshell::Shell;
 
 const OF_THE_CALLER: [&str; 5] = [
     "CARGO_PKG_",
@@ -33,7 +33,7 @@ pub(crate) fn cargo() -> Command {
 }
 
 /// Builds a package for wasm32-wasip2 in the dev profile.
-pub(crate) fn build(sh: &Shell, package: &str) -> anyhow::Result<()> {
+pub(crate) fn build(package: &str) -> anyhow::Result<()> {
     let status = cargo()
         .args([
             "build",
@@ -43,7 +43,7 @@ pub(crate) fn build(sh: &Shell, package: &str) -> anyhow::Result<()> {
             "--package",
             package,
         ])
-        .current_dir(sh.current_dir())
+        .current_dir(root())
         .status()?;
     anyhow::ensure!(
         status.success(),
@@ -52,20 +52,15 @@ pub(crate) fn build(sh: &Shell, package: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs `args`, a component and its arguments, with the runner of `tests/host`.
-pub(crate) fn run(sh: &Shell, args: &[OsString]) -> anyhow::Result<ExitCode> {
+/// Runs `args`, a component and its arguments, with the runner of `tests/host`,
+/// in the caller's folder. It sees this process's environment and `env`.
+pub(crate) fn run(args: &[OsString], env: Option<(&str, &str)>) -> anyhow::Result<ExitCode> {
     let status = cargo()
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            "test-host",
-            "--bin",
-            "wasip2-runner",
-            "--",
-        ])
+        .args(["run", "--quiet", "--manifest-path"])
+        .arg(root().join("Cargo.toml"))
+        .args(["--package", "test-host", "--bin", "wasip2-runner", "--"])
         .args(args)
-        .current_dir(sh.current_dir())
+        .envs(env)
         .status()?;
     Ok(ExitCode::from(
         status

@@ -29,20 +29,16 @@ fn main() -> ExitCode {
 fn run(flags: flags::Xtask) -> anyhow::Result<ExitCode> {
     use flags::XtaskCmd as Command;
     let sh = Shell::new()?;
-    match flags.subcommand {
-        // These run where the caller stands: paths are the caller's.
-        Command::Send(send) => return demo::send(&sh, &send),
-        Command::GuestRun(run) => return guest::run(&sh, &run.args),
-        _ => sh.change_dir(root()),
-    }
+    sh.change_dir(root());
     match flags.subcommand {
         Command::Setup(_) => setup::setup(&sh)?,
         Command::Demo(_) => demo::demo(&sh)?,
+        Command::Send(send) => return demo::send(&sh, &send),
         Command::Test(_) => test::test(&sh)?.print(),
         Command::Tidy(_) => tidy::tidy(&sh)?,
         Command::Ci(_) => ci::ci(&sh)?,
-        Command::GuestBuild(build) => guest::build(&sh, &build.package)?,
-        Command::Send(_) | Command::GuestRun(_) => unreachable!("done above"),
+        Command::GuestBuild(build) => guest::build(&build.package)?,
+        Command::GuestRun(run) => return guest::run(&run.args, None),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -105,7 +105,9 @@ impl fmt::Display for CertificateErrorKind {
                 );
             }
             Self::Revoked => "it was revoked; the server's owner must replace it",
-            Self::BadSignature => "a signature in it or by it is wrong",
+            Self::BadSignature => {
+                "a signature does not fit; if its CA was made anew under the same name, replace the old one in the roots"
+            }
             Self::InvalidPurpose => "it is not meant for servers; the server's owner must replace it",
             Self::Other => "it is malformed or breaks a rule",
         })

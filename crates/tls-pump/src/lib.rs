@@ -44,3 +44,8 @@ pub use error::{CertificateErrorKind, Error};
 pub use info::ConnectionInfo;
 pub use rustls;
 pub use stream::TlsStream;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

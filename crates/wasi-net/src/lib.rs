@@ -59,3 +59,8 @@ const _: fn() = || {
     is_send::<TcpStream>();
     is_send::<Error>();
 };
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

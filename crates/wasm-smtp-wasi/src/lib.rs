@@ -60,3 +60,8 @@ pub use options::ConnectOptions;
 pub use transport::{WasiTransport, address_literal};
 pub use wasi_net::{WasiTarget, block_on};
 pub use {tls_pump, wasi_net, wasm_smtp};
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -4,6 +4,7 @@
 //! certificate checks and no private key is ever kept in the repository.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -26,7 +27,11 @@ impl Ca {
     /// # Panics
     /// When the system's random generator fails.
     pub fn new() -> Self {
-        let mut params = params("test root", &[]);
+        // Roots of one process have different names, as those of the world do: a client that knows
+        // another root must find no issuer, not a wrong signature.
+        static COUNT: AtomicU64 = AtomicU64::new(1);
+        let name = format!("test root {}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let mut params = params(&name, &[]);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let root = CertifiedIssuer::self_signed(params, new_key());

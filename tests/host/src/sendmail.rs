@@ -2,6 +2,7 @@
 
 use crate::ca::Ca;
 use crate::guest::{Component, Guest, Network};
+use std::path::Path;
 use tempfile::TempDir;
 
 /// A run of `wasi-sendmail` that may reach this machine, look names up and read
@@ -11,7 +12,7 @@ pub fn guest(component: &Component, ca: &CaFolder, server_url: &str) -> Guest {
     Guest::new(component, "wasi-sendmail")
         .network(Network::Loopback)
         .allow_names()
-        .folder(ca.0.path(), "/ca")
+        .folder(ca.path(), "/ca")
         .env("WASI_SENDMAIL_SERVER", server_url)
         .arg("--ca-file=/ca/ca.pem")
 }
@@ -30,6 +31,12 @@ impl CaFolder {
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("ca.pem"), ca.pem())?;
         Ok(Self(folder))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.path()
     }
 }
 

@@ -1,9 +1,10 @@
 //! The engine that all guests share, and their compiled code, kept between
 //! runs.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use wasmtime::{Cache, CacheConfig, Config, Engine};
 
@@ -66,6 +67,18 @@ impl std::fmt::Debug for Component {
 /// When it does not build. What cargo says is on standard error.
 #[must_use]
 pub fn build(package: &str, name: &str) -> Component {
+    build_once(package);
+    let path = target_folder().join(format!("wasm32-wasip2/debug/{name}.wasm"));
+    Component::from_file(&path).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()))
+}
+
+/// One call of cargo for a package and process, however many tests ask.
+fn build_once(package: &str) {
+    static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if built.contains(package) {
+        return;
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let status = Command::new(env!("CARGO"))
         .args(["xtask", "guest-build", package])
@@ -73,8 +86,7 @@ pub fn build(package: &str, name: &str) -> Component {
         .status()
         .expect("cargo runs, since it built this");
     assert!(status.success(), "{package} does not build");
-    let path = target_folder().join(format!("wasm32-wasip2/debug/{name}.wasm"));
-    Component::from_file(&path).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()))
+    built.insert(package.to_owned());
 }
 
 /// The target folder that this program was built into.

@@ -60,7 +60,6 @@ impl Outcome {
     /// # Panics
     ///
     /// With all it printed, if not.
-    #[must_use]
     #[track_caller]
     pub fn expect_success(self) -> Self {
         assert_eq!(
