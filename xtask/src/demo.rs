@@ -2,7 +2,7 @@
 //! other.
 
 use crate::flags::Send;
-use crate::{guest, root, setup};
+use crate::{guest, setup};
 use anyhow::Context as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,13 +14,11 @@ pub(crate) fn demo(sh: &Shell) -> anyhow::Result<()> {
     let mut mails = sh.read_dir("tests/mail")?;
     mails.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
     mails.sort();
-    cmd!(
-        sh,
-        "cargo run --quiet --package test-host --bin demo -- {component} {mails...}"
-    )
-    .quiet()
-    .run()
-    .context("the demo failed")
+    let demo = guest::host_program("demo")?;
+    cmd!(sh, "{demo} {component} {mails...}")
+        .quiet()
+        .run()
+        .context("the demo failed")
 }
 
 /// Sends the mail on standard input. The URL goes by the environment, where
@@ -59,8 +57,5 @@ fn component(sh: &Shell) -> anyhow::Result<PathBuf> {
     .quiet()
     .run()
     .context("wasi-sendmail does not build")?;
-    let target = sh
-        .var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().join("target"), PathBuf::from);
-    Ok(target.join("wasm32-wasip2/release/wasi-sendmail.wasm"))
+    Ok(guest::target_folder().join("wasm32-wasip2/release/wasi-sendmail.wasm"))
 }

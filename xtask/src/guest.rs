@@ -8,6 +8,7 @@
 
 use crate::root;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 const OF_THE_CALLER: [&str; 5] = [
@@ -55,10 +56,7 @@ pub(crate) fn build(package: &str) -> anyhow::Result<()> {
 /// Runs `args`, a component and its arguments, with the runner of `tests/host`,
 /// in the caller's folder. It sees this process's environment and `env`.
 pub(crate) fn run(args: &[OsString], env: Option<(&str, &str)>) -> anyhow::Result<ExitCode> {
-    let status = cargo()
-        .args(["run", "--quiet", "--manifest-path"])
-        .arg(root().join("Cargo.toml"))
-        .args(["--package", "test-host", "--bin", "wasip2-runner", "--"])
+    let status = Command::new(host_program("wasip2-runner")?)
         .args(args)
         .envs(env)
         .status()?;
@@ -68,4 +66,24 @@ pub(crate) fn run(args: &[OsString], env: Option<(&str, &str)>) -> anyhow::Resul
             .and_then(|code| u8::try_from(code).ok())
             .unwrap_or(1),
     ))
+}
+
+/// Builds a program of `tests/host`. With `--workspace`, since cargo chooses
+/// features by the packages named: `--package` would build a second wasmtime.
+pub(crate) fn host_program(name: &str) -> anyhow::Result<PathBuf> {
+    let status = cargo()
+        .args(["build", "--quiet", "--workspace", "--bin", name])
+        .current_dir(root())
+        .status()?;
+    anyhow::ensure!(status.success(), "{name} of tests/host does not build");
+    Ok(target_folder().join("debug").join(name))
+}
+
+/// Where cargo builds.
+pub(crate) fn target_folder() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        // Cargo takes a relative one from the caller's folder.
+        Some(folder) => std::path::absolute(folder).expect("it is not empty"),
+        None => root().join("target"),
+    }
 }

@@ -186,7 +186,7 @@ impl Attempt {
                 TcpStream::new(connecting.into_socket(streams))
             })),
             Poll::Pending => {
-                self.registration.wait(cx.waker());
+                self.registration.event().wait(cx.waker());
                 self.timer.poll(cx).map(|()| Err(ErrorKind::TimedOut))
             }
         }

@@ -41,6 +41,7 @@ mod error;
 mod reactor;
 mod resolve;
 mod sys;
+mod table;
 mod target;
 mod tcp;
 mod time;

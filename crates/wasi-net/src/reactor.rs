@@ -7,7 +7,7 @@
 //! Wakers are called, cloned and dropped outside the borrow, since they may run
 //! anything.
 
-use crate::{sys, tcp};
+use crate::{sys, table};
 use slab::Slab;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -49,7 +49,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
         if woken.flag.swap(false, Ordering::AcqRel)
             && let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker))
         {
-            tcp::flush_written_behind();
+            table::flush_written_behind();
             return output;
         }
         // A future that woke itself is still to be polled, but the host's
@@ -78,8 +78,8 @@ impl Wake for Woken {
 /// Sends what was written behind, then looks for events, and waits for the
 /// first one if `block`.
 fn turn(block: bool) {
-    tcp::flush_written_behind();
-    tcp::reap();
+    table::flush_written_behind();
+    table::reap();
     let wakers = REACTOR.with_borrow_mut(|reactor| reactor.wait(block));
     wakers.into_iter().for_each(Waker::wake);
 }
@@ -135,9 +135,12 @@ impl Reactor {
 
 /// A pollable in the reactor's care. It is a child of the host resource it was
 /// made from, so a field of this type stands before that resource.
-pub(crate) struct Registration {
-    key: usize,
-}
+pub(crate) struct Registration(Event);
+
+/// The key of a [`Registration`], to wait by. Waiting is done by the key
+/// because it drops a waker: nothing may be borrowed then.
+#[derive(Clone, Copy)]
+pub(crate) struct Event(usize);
 
 impl Registration {
     pub(crate) fn new(pollable: sys::Pollable) -> Self {
@@ -145,40 +148,46 @@ impl Registration {
             pollable,
             waker: None,
         };
-        Self {
-            key: REACTOR.with_borrow_mut(|reactor| reactor.sources.insert(source)),
-        }
+        Self(Event(
+            REACTOR.with_borrow_mut(|reactor| reactor.sources.insert(source)),
+        ))
     }
 
-    /// Wakes `waker` once, at the next event. A later call replaces it.
-    pub(crate) fn wait(&self, waker: &Waker) {
-        let waker = waker.clone();
-        drop(REACTOR.with_borrow_mut(|reactor| reactor.sources[self.key].waker.replace(waker)));
+    pub(crate) fn event(&self) -> Event {
+        self.0
     }
 
     /// Ends the next wait of the reactor at the next event, without waking a
     /// task of its own.
     pub(crate) fn wait_at_least(&self) {
         REACTOR.with_borrow_mut(|reactor| {
-            let waker = &mut reactor.sources[self.key].waker;
+            let waker = &mut reactor.sources[self.0.0].waker;
             waker.get_or_insert_with(|| Waker::noop().clone());
         });
     }
 
-    /// Forgets who waits.
-    pub(crate) fn cancel(&self) {
-        drop(REACTOR.with_borrow_mut(|reactor| reactor.sources[self.key].waker.take()));
-    }
-
     /// Asks the host now.
     pub(crate) fn is_ready(&self) -> bool {
-        REACTOR.with_borrow(|reactor| reactor.sources[self.key].pollable.ready())
+        REACTOR.with_borrow(|reactor| reactor.sources[self.0.0].pollable.ready())
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        drop(REACTOR.with_borrow_mut(|reactor| reactor.sources.remove(self.key)));
+        drop(REACTOR.with_borrow_mut(|reactor| reactor.sources.remove(self.0.0)));
+    }
+}
+
+impl Event {
+    /// Wakes `waker` once, when it happens next. A later call replaces it.
+    pub(crate) fn wait(self, waker: &Waker) {
+        let waker = waker.clone();
+        drop(REACTOR.with_borrow_mut(|reactor| reactor.sources[self.0].waker.replace(waker)));
+    }
+
+    /// Forgets who waits.
+    pub(crate) fn cancel(self) {
+        drop(REACTOR.with_borrow_mut(|reactor| reactor.sources[self.0].waker.take()));
     }
 }
 

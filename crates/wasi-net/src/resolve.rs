@@ -55,7 +55,7 @@ async fn lookup(host: &str) -> Result<Vec<IpAddr>, ErrorKind> {
         let next = poll_fn(|cx| {
             let next = lookup.next();
             if next.is_pending() {
-                registration.wait(cx.waker());
+                registration.event().wait(cx.waker());
             }
             next
         });

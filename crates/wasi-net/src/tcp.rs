@@ -2,39 +2,22 @@
 //! never waits.
 //!
 //! WASI 0.2 has no `TCP_NODELAY`, so two host writes before a read cost the
-//! peer's delayed acknowledgement. Writes are therefore kept here ("written
-//! behind") and leave in one host write: when they are flushed, before a read
-//! waits, and before the reactor waits. That last rule needs every stream
-//! within reach of the reactor, so the connections live in a table of the
-//! thread and [`TcpStream`] is a key into it.
+//! peer's delayed acknowledgement. Writes are therefore kept ("written behind")
+//! and leave in one host write: when they are flushed, before a read waits, and
+//! before the reactor waits.
 
-use crate::reactor::{Registration, Timer};
+use crate::reactor::Timer;
 use crate::time::after;
-use crate::{Error, ErrorKind, Operation, WasiTarget, sys};
+use crate::{Error, ErrorKind, Operation, WasiTarget, sys, table};
 use futures_io::{AsyncRead, AsyncWrite};
-use slab::Slab;
-use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 /// How long one read or write may wait unless told otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
-
-/// How many bytes are kept before a write waits for the host: the most that a
-/// host takes at once.
-const WRITE_BEHIND_LEN: usize = 64 * 1024;
-
-/// The most that one host read asks for: the host allocates and zeroes that
-/// much at every call.
-const READ_LEN: usize = 32 * 1024;
-
-/// How many stalled connections each call looks at.
-const REAPED_AT_ONCE: usize = 4;
 
 /// A TCP connection.
 ///
@@ -56,7 +39,9 @@ const REAPED_AT_ONCE: usize = 4;
 /// Dropping a read or write future half-way loses nothing: bytes are taken from
 /// the stream, or into it, only when the poll that says so returns.
 pub struct TcpStream {
-    key: usize,
+    /// Its place in the thread's table; `None` once closed.
+    key: Option<usize>,
+    events: table::Events,
     local_addr: SocketAddr,
     peer_addr: SocketAddr,
     reading: Waiting,
@@ -115,18 +100,11 @@ impl TcpStream {
 
     pub(crate) fn new(socket: sys::Socket) -> Result<Self, ErrorKind> {
         let (local_addr, peer_addr) = (socket.local_addr()?, socket.peer_addr()?);
-        let connection = Connection {
-            readable: Registration::new(socket.subscribe_read()),
-            writable: Registration::new(socket.subscribe_write()),
-            socket,
-            behind: Vec::new(),
-            queued: false,
-            failed: None,
-        };
-        let key = TABLE.with_borrow_mut(|table| table.connections.insert(connection));
+        let (key, events) = table::insert(socket);
         let (reading, writing) = (Waiting::new(), Waiting::new());
         Ok(Self {
-            key,
+            key: Some(key),
+            events,
             local_addr,
             peer_addr,
             reading,
@@ -170,16 +148,21 @@ impl TcpStream {
         Error::new(operation, self.peer_addr, kind).into()
     }
 
-    /// Ends one poll of a write-side operation.
-    fn finish_write<T>(
+    fn poll_write_side<T>(
         &mut self,
-        polled: Poll<Result<T, ErrorKind>>,
-        cx: &Context<'_>,
+        cx: &mut Context<'_>,
+        operation: impl FnOnce(&mut table::Connection) -> Poll<Result<T, ErrorKind>>,
     ) -> Poll<io::Result<T>> {
+        let polled = match self.key {
+            Some(key) => table::with(key, operation),
+            None => Poll::Ready(Err(ErrorKind::Closed)),
+        };
         let result = match polled {
             Poll::Ready(result) => result,
             Poll::Pending => {
-                std::task::ready!(self.writing.poll_expired(self.deadline, cx));
+                self.events.writable.wait(cx.waker());
+                ready!(self.writing.poll_expired(self.deadline, cx));
+                self.events.writable.cancel();
                 Err(ErrorKind::TimedOut)
             }
         };
@@ -198,11 +181,15 @@ impl AsyncRead for TcpStream {
             return Poll::Ready(Ok(0));
         }
         let this = &mut *self;
-        let result = match with(this.key, |connection| connection.poll_read(buf, cx)) {
+        let Some(key) = this.key else {
+            return Poll::Ready(Ok(0));
+        };
+        let result = match table::with(key, |connection| connection.read(buf)) {
             Poll::Ready(result) => result,
             Poll::Pending => {
-                std::task::ready!(this.reading.poll_expired(this.deadline, cx));
-                with(this.key, |connection| connection.readable.cancel());
+                this.events.readable.wait(cx.waker());
+                ready!(this.reading.poll_expired(this.deadline, cx));
+                this.events.readable.cancel();
                 Err(ErrorKind::TimedOut)
             }
         };
@@ -217,20 +204,26 @@ impl AsyncWrite for TcpStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let polled = with(self.key, |connection| connection.poll_write(buf, cx));
-        self.finish_write(polled, cx)
+        self.poll_write_side(cx, |connection| connection.write(buf))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = with(self.key, |connection| connection.poll_flush(cx));
-        self.finish_write(polled, cx)
+        self.poll_write_side(cx, table::Connection::flush)
     }
 
     /// Flushes, then ends the connection in both directions: reads give end of
-    /// file from then on, writes [`ErrorKind::Closed`].
+    /// file from then on, writes [`ErrorKind::Closed`]. After a timeout the
+    /// connection is still open.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = with(self.key, |connection| connection.poll_close(cx));
-        self.finish_write(polled, cx)
+        let Some(key) = self.key else {
+            return Poll::Ready(Ok(()));
+        };
+        let result = ready!(self.as_mut().poll_flush(cx));
+        if !matches!(&result, Err(error) if error.kind() == io::ErrorKind::TimedOut) {
+            self.key = None;
+            table::release(key);
+        }
+        Poll::Ready(result)
     }
 }
 
@@ -245,188 +238,8 @@ impl fmt::Debug for TcpStream {
 
 impl Drop for TcpStream {
     fn drop(&mut self) {
-        let connection = TABLE.with_borrow_mut(|table| {
-            let mut connection = table.connections.remove(self.key);
-            connection.send();
-            // The host's drop waits for a write in flight: such a connection
-            // goes to the graveyard until its peer lets go.
-            if connection.socket.permit() == Ok(0) {
-                connection.socket.shutdown();
-                connection.behind = Vec::new();
-                table.graveyard.push_back(ManuallyDrop::new(connection));
-                return None;
-            }
-            Some(connection)
-        });
-        drop(connection);
-        reap();
-    }
-}
-
-/// A connection and what was written behind on it.
-struct Connection {
-    /// Children of the socket's streams: dropped before them.
-    readable: Registration,
-    writable: Registration,
-    socket: sys::Socket,
-    behind: Vec<u8>,
-    /// In the table's list of connections with something written behind.
-    queued: bool,
-    /// Why nothing can be written any more.
-    failed: Option<ErrorKind>,
-}
-
-impl Connection {
-    fn poll_read(&mut self, buf: &mut [u8], cx: &Context<'_>) -> Poll<Result<usize, ErrorKind>> {
-        if self.failed == Some(ErrorKind::Closed) {
-            return Poll::Ready(Ok(0));
-        }
-        // Read first: readiness is often spurious, and an empty read no end.
-        match self.socket.read(buf.len().min(READ_LEN)) {
-            Ok(None) => Poll::Ready(Ok(0)),
-            Ok(Some(bytes)) if bytes.is_empty() => {
-                self.send();
-                self.readable.wait(cx.waker());
-                Poll::Pending
-            }
-            Ok(Some(bytes)) => {
-                buf[..bytes.len()].copy_from_slice(&bytes);
-                Poll::Ready(Ok(bytes.len()))
-            }
-            Err(kind) => Poll::Ready(Err(kind)),
+        if let Some(key) = self.key {
+            table::release(key);
         }
     }
-
-    fn poll_write(&mut self, buf: &[u8], cx: &Context<'_>) -> Poll<Result<usize, ErrorKind>> {
-        if buf.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        if self.behind.len() == WRITE_BEHIND_LEN {
-            self.send();
-        }
-        if let Some(kind) = self.failed {
-            return Poll::Ready(Err(kind));
-        }
-        let taken = buf.len().min(WRITE_BEHIND_LEN - self.behind.len());
-        if taken == 0 {
-            self.writable.wait(cx.waker());
-            return Poll::Pending;
-        }
-        self.behind.extend_from_slice(&buf[..taken]);
-        Poll::Ready(Ok(taken))
-    }
-
-    /// Ready once the host has sent everything, so that its errors show.
-    fn poll_flush(&mut self, cx: &Context<'_>) -> Poll<Result<(), ErrorKind>> {
-        self.send();
-        if let Some(kind) = self.failed {
-            return Poll::Ready(Err(kind));
-        }
-        match self.socket.permit() {
-            Ok(0) => {
-                self.writable.wait(cx.waker());
-                Poll::Pending
-            }
-            Ok(_) => Poll::Ready(Ok(())),
-            Err(kind) => Poll::Ready(Err(self.fail(kind))),
-        }
-    }
-
-    fn poll_close(&mut self, cx: &Context<'_>) -> Poll<Result<(), ErrorKind>> {
-        if self.failed.is_some() {
-            return Poll::Ready(Ok(()));
-        }
-        std::task::ready!(self.poll_flush(cx))?;
-        self.socket.shutdown();
-        self.fail(ErrorKind::Closed);
-        Poll::Ready(Ok(()))
-    }
-
-    /// Offers what was written behind to the host, without waiting.
-    fn send(&mut self) {
-        while self.failed.is_none() && !self.behind.is_empty() {
-            match self.socket.permit() {
-                Ok(0) => return,
-                Ok(permit) => {
-                    let len = permit.min(self.behind.len());
-                    match self.socket.write(&self.behind[..len]) {
-                        Ok(()) => drop(self.behind.drain(..len)),
-                        Err(kind) => drop(self.fail(kind)),
-                    }
-                }
-                Err(kind) => drop(self.fail(kind)),
-            }
-        }
-    }
-
-    fn fail(&mut self, kind: ErrorKind) -> ErrorKind {
-        self.behind = Vec::new();
-        *self.failed.insert(kind)
-    }
-}
-
-thread_local! {
-    static TABLE: RefCell<Table> = RefCell::default();
-}
-
-#[derive(Default)]
-struct Table {
-    connections: Slab<Connection>,
-    /// Keys of the connections with something written behind; a key may be out
-    /// of date, which costs a look.
-    queue: Vec<usize>,
-    /// Dropped with a write in flight. Never in a poll list, since a host that
-    /// cannot finish would slow every poll; forgotten at exit, which would wait
-    /// for them otherwise.
-    graveyard: VecDeque<ManuallyDrop<Connection>>,
-}
-
-/// Runs `operation` on a live stream's connection.
-fn with<T>(key: usize, operation: impl FnOnce(&mut Connection) -> T) -> T {
-    TABLE.with_borrow_mut(|table| {
-        let connection = &mut table.connections[key];
-        let result = operation(connection);
-        if !connection.behind.is_empty() && !std::mem::replace(&mut connection.queued, true) {
-            table.queue.push(key);
-        }
-        result
-    })
-}
-
-/// Sends what was written behind on any stream. What the host can't take yet is
-/// sent as soon as it can: the reactor wakes for it.
-pub(crate) fn flush_written_behind() {
-    TABLE.with_borrow_mut(|table| {
-        let connections = &mut table.connections;
-        table.queue.retain(|&key| {
-            let Some(connection) = connections.get_mut(key) else {
-                return false;
-            };
-            connection.send();
-            connection.queued = !connection.behind.is_empty();
-            if connection.queued {
-                connection.writable.wait_at_least();
-            }
-            connection.queued
-        });
-    });
-}
-
-/// Lets go of stalled connections whose peer has let go, a few at each call.
-pub(crate) fn reap() {
-    let ready = TABLE.with_borrow_mut(|table| {
-        let mut ready = Vec::new();
-        for _ in 0..REAPED_AT_ONCE.min(table.graveyard.len()) {
-            let connection = table.graveyard.pop_front().expect("counted above");
-            if connection.writable.is_ready() {
-                ready.push(connection);
-            } else {
-                table.graveyard.push_back(connection);
-            }
-        }
-        ready
-    });
-    ready
-        .into_iter()
-        .for_each(|connection| drop(ManuallyDrop::into_inner(connection)));
 }

@@ -1,0 +1,227 @@
+//! The thread's connections, and what keeps their host resources in order.
+//!
+//! A [`TcpStream`](crate::TcpStream) is a key into this table. So the reactor
+//! can send what was written behind on any stream before it waits, and a
+//! dropped stream whose write is still in flight can live on in the graveyard.
+
+use crate::reactor::{Event, Registration};
+use crate::{ErrorKind, sys};
+use slab::Slab;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::mem::ManuallyDrop;
+use std::task::Poll;
+
+/// How many bytes are kept before a write waits for the host: the most that a
+/// host takes at once.
+const WRITE_BEHIND_LEN: usize = 64 * 1024;
+
+/// The most that one host read asks for: the host allocates and zeroes that
+/// much at every call.
+const READ_LEN: usize = 32 * 1024;
+
+/// How many stalled connections each call looks at.
+const REAPED_AT_ONCE: usize = 4;
+
+/// A connection and what was written behind on it.
+pub(crate) struct Connection {
+    /// Children of the socket's streams: dropped before them.
+    readable: Registration,
+    writable: Registration,
+    socket: sys::Socket,
+    behind: Vec<u8>,
+    /// In the table's list of connections with something written behind.
+    queued: bool,
+    /// Why nothing can be written any more.
+    failed: Option<ErrorKind>,
+}
+
+impl Connection {
+    fn new(socket: sys::Socket) -> Self {
+        let readable = Registration::new(socket.subscribe_read());
+        let writable = Registration::new(socket.subscribe_write());
+        Self {
+            readable,
+            writable,
+            socket,
+            behind: Vec::new(),
+            queued: false,
+            failed: None,
+        }
+    }
+
+    /// Reads up to `buf.len()` bytes, 0 at the end; pending until the event
+    /// [`readable`](Events::readable).
+    pub(crate) fn read(&mut self, buf: &mut [u8]) -> Poll<Result<usize, ErrorKind>> {
+        // Read first: readiness is often spurious, and an empty read no end.
+        match self.socket.read(buf.len().min(READ_LEN)) {
+            Ok(None) => Poll::Ready(Ok(0)),
+            Ok(Some(bytes)) if bytes.is_empty() => {
+                self.send();
+                Poll::Pending
+            }
+            Ok(Some(bytes)) => {
+                buf[..bytes.len()].copy_from_slice(&bytes);
+                Poll::Ready(Ok(bytes.len()))
+            }
+            Err(kind) => Poll::Ready(Err(kind)),
+        }
+    }
+
+    /// Keeps up to `buf.len()` bytes to be sent; pending until the event
+    /// [`writable`](Events::writable).
+    pub(crate) fn write(&mut self, buf: &[u8]) -> Poll<Result<usize, ErrorKind>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        if self.behind.len() == WRITE_BEHIND_LEN {
+            self.send();
+        }
+        if let Some(kind) = self.failed {
+            return Poll::Ready(Err(kind));
+        }
+        let taken = buf.len().min(WRITE_BEHIND_LEN - self.behind.len());
+        if taken == 0 {
+            return Poll::Pending;
+        }
+        self.behind.extend_from_slice(&buf[..taken]);
+        Poll::Ready(Ok(taken))
+    }
+
+    /// Ready once the host has sent everything, so that its errors show; pending
+    /// until the event [`writable`](Events::writable).
+    pub(crate) fn flush(&mut self) -> Poll<Result<(), ErrorKind>> {
+        self.send();
+        if let Some(kind) = self.failed {
+            return Poll::Ready(Err(kind));
+        }
+        match self.socket.permit() {
+            Ok(0) => Poll::Pending,
+            Ok(_) => Poll::Ready(Ok(())),
+            Err(kind) => Poll::Ready(Err(self.fail(kind))),
+        }
+    }
+
+    /// Offers what was written behind to the host, without waiting.
+    fn send(&mut self) {
+        while self.failed.is_none() && !self.behind.is_empty() {
+            match self.socket.permit() {
+                Ok(0) => return,
+                Ok(permit) => {
+                    let len = permit.min(self.behind.len());
+                    match self.socket.write(&self.behind[..len]) {
+                        Ok(()) => drop(self.behind.drain(..len)),
+                        Err(kind) => drop(self.fail(kind)),
+                    }
+                }
+                Err(kind) => drop(self.fail(kind)),
+            }
+        }
+    }
+
+    fn fail(&mut self, kind: ErrorKind) -> ErrorKind {
+        self.behind = Vec::new();
+        *self.failed.insert(kind)
+    }
+}
+
+thread_local! {
+    static TABLE: RefCell<Table> = RefCell::default();
+}
+
+#[derive(Default)]
+struct Table {
+    connections: Slab<Connection>,
+    /// Keys of the connections with something written behind; a key may be out
+    /// of date, which costs a look.
+    queue: Vec<usize>,
+    /// Dropped with a write in flight. Never in a poll list, since a host that
+    /// cannot finish would slow every poll; forgotten at exit, which would wait
+    /// for them otherwise.
+    graveyard: VecDeque<ManuallyDrop<Connection>>,
+}
+
+/// What a stream waits for.
+#[derive(Clone, Copy)]
+pub(crate) struct Events {
+    pub(crate) readable: Event,
+    pub(crate) writable: Event,
+}
+
+/// Takes an open socket into the table.
+pub(crate) fn insert(socket: sys::Socket) -> (usize, Events) {
+    let connection = Connection::new(socket);
+    let readable = connection.readable.event();
+    let writable = connection.writable.event();
+    let key = TABLE.with_borrow_mut(|table| table.connections.insert(connection));
+    (key, Events { readable, writable })
+}
+
+/// Takes a connection out of the table and lets its host resources go, without
+/// waiting: the host's drop would wait for a write in flight, so such a
+/// connection goes to the graveyard until its peer lets go.
+pub(crate) fn release(key: usize) {
+    let connection = TABLE.with_borrow_mut(|table| {
+        let mut connection = table.connections.remove(key);
+        connection.send();
+        if connection.socket.permit() != Ok(0) {
+            return Some(connection);
+        }
+        connection.socket.shutdown();
+        connection.behind = Vec::new();
+        table.graveyard.push_back(ManuallyDrop::new(connection));
+        None
+    });
+    drop(connection);
+    reap();
+}
+
+/// Runs `operation` on a live stream's connection.
+pub(crate) fn with<T>(key: usize, operation: impl FnOnce(&mut Connection) -> T) -> T {
+    TABLE.with_borrow_mut(|table| {
+        let connection = &mut table.connections[key];
+        let result = operation(connection);
+        if !connection.behind.is_empty() && !std::mem::replace(&mut connection.queued, true) {
+            table.queue.push(key);
+        }
+        result
+    })
+}
+
+/// Sends what was written behind on any stream. What the host can't take yet is
+/// sent as soon as it can: the reactor wakes for it.
+pub(crate) fn flush_written_behind() {
+    TABLE.with_borrow_mut(|table| {
+        let connections = &mut table.connections;
+        table.queue.retain(|&key| {
+            let Some(connection) = connections.get_mut(key) else {
+                return false;
+            };
+            connection.send();
+            connection.queued = !connection.behind.is_empty();
+            if connection.queued {
+                connection.writable.wait_at_least();
+            }
+            connection.queued
+        });
+    });
+}
+
+/// Lets go of stalled connections whose peer has let go, a few at each call.
+pub(crate) fn reap() {
+    let ready = TABLE.with_borrow_mut(|table| {
+        let mut ready = Vec::new();
+        for _ in 0..REAPED_AT_ONCE.min(table.graveyard.len()) {
+            let connection = table.graveyard.pop_front().expect("counted above");
+            if connection.writable.is_ready() {
+                ready.push(connection);
+            } else {
+                table.graveyard.push_back(connection);
+            }
+        }
+        ready
+    });
+    ready
+        .into_iter()
+        .for_each(|connection| drop(ManuallyDrop::into_inner(connection)));
+}
