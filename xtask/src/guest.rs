@@ -1,41 +1,13 @@
-//! Cargo inside cargo: building guests for a test, and running them as cargo's
-//! runner.
-//!
-//! Build scripts such as ring's ask cargo to run them again when variables like
-//! `CARGO_PKG_NAME` change. A test or a runner that cargo starts has those of
-//! its own package, so they are taken out: otherwise every such call would
-//! compile half the workspace anew.
+//! Building guests for a test, and running them as cargo's runner.
 
 use crate::root;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
-
-const OF_THE_CALLER: [&str; 5] = [
-    "CARGO_PKG_",
-    "CARGO_MANIFEST_",
-    "CARGO_CRATE_",
-    "CARGO_BIN_",
-    "CARGO_PRIMARY_",
-];
-
-/// Cargo, as if a person had called it.
-pub(crate) fn cargo() -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    for (name, _) in std::env::vars_os() {
-        if OF_THE_CALLER
-            .iter()
-            .any(|prefix| name.to_string_lossy().starts_with(prefix))
-        {
-            cargo.env_remove(name);
-        }
-    }
-    cargo
-}
+use std::process::{Command, ExitCode, ExitStatus};
 
 /// Builds a package for wasm32-wasip2 in the dev profile.
 pub(crate) fn build(package: &str) -> anyhow::Result<()> {
-    let status = cargo()
+    let status = Command::new("cargo")
         .args([
             "build",
             "--quiet",
@@ -56,22 +28,26 @@ pub(crate) fn build(package: &str) -> anyhow::Result<()> {
 /// Runs `args`, a component and its arguments, with the runner of `tests/host`,
 /// in the caller's folder. It sees this process's environment and `env`.
 pub(crate) fn run(args: &[OsString], env: Option<(&str, &str)>) -> anyhow::Result<ExitCode> {
-    let status = Command::new(host_program("wasip2-runner")?)
-        .args(args)
-        .envs(env)
-        .status()?;
-    Ok(ExitCode::from(
+    let runner = host_program("wasip2-runner")?;
+    Ok(exit_code(
+        Command::new(runner).args(args).envs(env).status()?,
+    ))
+}
+
+/// The exit code of a program that we stand for; 1 when a signal ended it.
+pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
+    ExitCode::from(
         status
             .code()
             .and_then(|code| u8::try_from(code).ok())
             .unwrap_or(1),
-    ))
+    )
 }
 
 /// Builds a program of `tests/host`. With `--workspace`, since cargo chooses
 /// features by the packages named: `--package` would build a second wasmtime.
 pub(crate) fn host_program(name: &str) -> anyhow::Result<PathBuf> {
-    let status = cargo()
+    let status = Command::new("cargo")
         .args(["build", "--quiet", "--workspace", "--bin", name])
         .current_dir(root())
         .status()?;

@@ -11,34 +11,72 @@ mod setup;
 mod test;
 mod tidy;
 
+use std::ffi::OsString;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use xshell::Shell;
 
 fn main() -> ExitCode {
     let flags = flags::Xtask::from_env_or_exit();
-    match run(flags) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+    let result = match outside_of_cargo() {
+        Some(again) => again,
+        None => run(flags),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs this program again without the variables that cargo gave it as a
+/// program of a package, if there are any.
+///
+/// Build scripts such as ring's ask to run again when `CARGO_PKG_NAME` and the
+/// like change, so every cargo that inherits them from here, from a test or
+/// from cargo's runner would compile half the workspace anew.
+fn outside_of_cargo() -> Option<anyhow::Result<ExitCode>> {
+    const PREFIXES: [&str; 5] = [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_CRATE_",
+        "CARGO_BIN_",
+        "CARGO_PRIMARY_",
+    ];
+    let is_ours = |name: &OsString| {
+        let name = name.to_string_lossy();
+        PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    };
+    let names: Vec<_> = std::env::vars_os()
+        .map(|(name, _)| name)
+        .filter(is_ours)
+        .collect();
+    if names.is_empty() {
+        return None;
     }
+    let again = || {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(std::env::args_os().skip(1));
+        for name in &names {
+            command.env_remove(name);
+        }
+        Ok(guest::exit_code(command.status()?))
+    };
+    Some(again())
 }
 
 fn run(flags: flags::Xtask) -> anyhow::Result<ExitCode> {
-    use flags::XtaskCmd as Command;
+    use flags::XtaskCmd as Task;
     let sh = Shell::new()?;
     sh.change_dir(root());
     match flags.subcommand {
-        Command::Setup(_) => setup::setup(&sh)?,
-        Command::Demo(_) => demo::demo(&sh)?,
-        Command::Send(send) => return demo::send(&sh, &send),
-        Command::Test(_) => test::test(&sh)?.print(),
-        Command::Tidy(_) => tidy::tidy(&sh)?,
-        Command::Ci(_) => ci::ci(&sh)?,
-        Command::GuestBuild(build) => guest::build(&build.package)?,
-        Command::GuestRun(run) => return guest::run(&run.args, None),
+        Task::Setup(_) => setup::setup(&sh)?,
+        Task::Demo(_) => demo::demo(&sh)?,
+        Task::Send(send) => return demo::send(&sh, &send),
+        Task::Test(_) => test::test(&sh)?.print(),
+        Task::Tidy(_) => tidy::tidy(&sh)?,
+        Task::Ci(_) => ci::ci(&sh)?,
+        Task::GuestBuild(build) => guest::build(&build.package)?,
+        Task::GuestRun(run) => return guest::run(&run.args, None),
     }
     Ok(ExitCode::SUCCESS)
 }

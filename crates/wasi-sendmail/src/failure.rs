@@ -2,10 +2,10 @@
 
 use std::error::Error as _;
 use std::fmt;
+use wasm_smtp_wasi::WasiSmtpError;
 use wasm_smtp_wasi::tls_pump::Error as TlsError;
 use wasm_smtp_wasi::wasi_net::{Error as NetError, ErrorKind};
 use wasm_smtp_wasi::wasm_smtp::{AuthError, ProtocolError, SmtpError, SmtpOp};
-use wasm_smtp_wasi::{WasiSmtpError, wasm_smtp};
 
 /// Why nothing was sent, or why that is unknown.
 #[derive(Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Failure {
             SmtpError::Io(io) => {
                 let cause = io.source().and_then(|source| source.downcast_ref());
                 cause.map_or_else(
-                    || Self::new(IOERR, not_known_if_sent(io.to_string(), phase)),
+                    || Self::broken(IOERR, io, phase),
                     |cause| Self::of_connection(cause, phase),
                 )
             }
@@ -120,31 +120,40 @@ impl Failure {
             ProtocolError::UnexpectedCode {
                 during,
                 actual,
+                enhanced,
                 message,
                 ..
             } => {
-                let code = match (actual / 100, during) {
-                    (4, _) => TEMPFAIL,
-                    (5, SmtpOp::RcptTo) => NOUSER,
-                    (5, _) => UNAVAILABLE,
-                    _ => PROTOCOL,
+                // 530 and 5.7 are about who we are, not about the recipient.
+                let policy = *actual == 530 || enhanced.is_some_and(|status| status.subject == 7);
+                let (code, remedy) = match (actual / 100, during) {
+                    (4, _) => (TEMPFAIL, "try again later"),
+                    (5, SmtpOp::MailFrom | SmtpOp::RcptTo) if policy => (
+                        UNAVAILABLE,
+                        "log in by USER:PASSWORD@ in the server URL, or send from an address that this server accepts (-f)",
+                    ),
+                    (5, SmtpOp::RcptTo) => (NOUSER, "correct or remove that recipient"),
+                    (5, SmtpOp::MailFrom) => (
+                        UNAVAILABLE,
+                        "send from an address that this server accepts (-f)",
+                    ),
+                    (5, SmtpOp::Ehlo) => (
+                        UNAVAILABLE,
+                        "give the name of this machine as `?ehlo=NAME` in the server URL",
+                    ),
+                    (5, _) => (UNAVAILABLE, "ask the server's owner what it accepts"),
+                    _ => (PROTOCOL, "this is no proper SMTP server"),
                 };
-                let remedy = match (code, during) {
-                    (TEMPFAIL, _) => "try again later",
-                    (_, SmtpOp::RcptTo) => "correct or remove that recipient",
-                    (_, SmtpOp::MailFrom) => {
-                        "log in, or send from an address that this server accepts (-f)"
-                    }
-                    (_, SmtpOp::Ehlo) => {
-                        "give the name of this machine as `?ehlo=NAME` in the server URL"
-                    }
-                    _ => "ask the server's owner what it accepts",
+                let what = match during {
+                    SmtpOp::Greeting => "the connection",
+                    SmtpOp::Data => "the mail",
+                    during => during.as_str(),
                 };
                 let message = printable(message);
                 Self::new(
                     code,
                     format!(
-                        "the server refused {during} ({actual} {message}): {remedy}; nothing was sent"
+                        "the server refused {what} ({actual} {message}): {remedy}; nothing was sent"
                     ),
                 )
             }
@@ -154,20 +163,14 @@ impl Failure {
                     "the server offers no {name} on this port: use smtps:// with its TLS port (465); nothing was sent"
                 ),
             ),
-            ProtocolError::UnexpectedClose => Self::new(
-                TEMPFAIL,
-                not_known_if_sent("the server closed the connection: try again later", phase),
-            ),
-            error => Self::new(
-                PROTOCOL,
-                not_known_if_sent(
-                    format!(
-                        "the server does not speak proper SMTP ({})",
-                        printable(&error.to_string())
-                    ),
-                    phase,
-                ),
-            ),
+            ProtocolError::UnexpectedClose => {
+                Self::broken(TEMPFAIL, "the server closed the connection", phase)
+            }
+            error => {
+                let error = printable(&error.to_string());
+                let sentence = format!("the server does not speak proper SMTP ({error})");
+                Self::broken(PROTOCOL, sentence, phase)
+            }
         }
     }
 
@@ -197,19 +200,30 @@ impl Failure {
         let remedy = match (error, tls) {
             (_, Some(TlsError::NotTls)) => "; with this server that is smtp://HOST:587",
             (_, Some(TlsError::Certificate { .. })) => " (--ca-file FILE trusts another CA)",
-            (WasiSmtpError::Timeout(_), _) => "; try again later",
             _ => "",
         };
-        Self::new(code, not_known_if_sent(format!("{error}{remedy}"), phase))
+        Self::broken(code, format_args!("{error}{remedy}"), phase)
     }
-}
 
-fn not_known_if_sent(sentence: impl fmt::Display, phase: Phase) -> String {
-    match phase {
-        Phase::Connecting | Phase::Authenticating => format!("{sentence}; nothing was sent"),
-        Phase::Sending => format!(
-            "{sentence}; the mail may or may not have arrived, so ask the recipient before sending it again"
-        ),
+    /// The conversation broke off. While sending, nobody knows what arrived:
+    /// the code must not be one that makes a caller try again (EX_IOERR).
+    fn broken(code: u8, sentence: impl fmt::Display, phase: Phase) -> Self {
+        match phase {
+            Phase::Sending => Self::new(
+                IOERR,
+                format!(
+                    "{sentence}; the mail may or may not have arrived: ask the recipient before sending it again"
+                ),
+            ),
+            Phase::Connecting | Phase::Authenticating => {
+                let later = if code == TEMPFAIL {
+                    "; try again later"
+                } else {
+                    ""
+                };
+                Self::new(code, format!("{sentence}{later}; nothing was sent"))
+            }
+        }
     }
 }
 
@@ -228,8 +242,86 @@ pub(crate) fn printable(reply: &str) -> String {
         .collect()
 }
 
-impl From<wasm_smtp::InvalidInputError> for Failure {
-    fn from(error: wasm_smtp::InvalidInputError) -> Self {
-        Self::data(format!("{error}; nothing was sent"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use wasm_smtp_wasi::wasm_smtp::{self, IoError};
+
+    fn code(error: &SmtpError, phase: Phase) -> (u8, String) {
+        let failure = Failure::of_smtp(error, phase);
+        (failure.exit_code(), failure.to_string())
+    }
+
+    #[test]
+    fn what_may_have_arrived_is_never_a_reason_to_try_again() {
+        let timeout = || io::Error::from(io::ErrorKind::TimedOut);
+        let errors = [
+            SmtpError::Io(IoError::from(WasiSmtpError::Timeout(timeout()))),
+            SmtpError::Io(IoError::from(WasiSmtpError::Stream(timeout()))),
+            SmtpError::Io(IoError::from(WasiSmtpError::Tls(
+                TlsError::Truncated.into(),
+            ))),
+            SmtpError::Protocol(ProtocolError::UnexpectedClose),
+        ];
+        for error in errors {
+            let (sending, text) = code(&error, Phase::Sending);
+            assert_eq!(sending, IOERR, "{text}");
+            assert!(text.contains("may or may not have arrived"), "{text}");
+            let (before, text) = code(&error, Phase::Authenticating);
+            assert_eq!(before, TEMPFAIL, "{text}");
+            assert!(
+                text.ends_with("try again later; nothing was sent"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn replies_become_codes_and_remedies() {
+        let policy = wasm_smtp::EnhancedStatus {
+            class: 5,
+            subject: 7,
+            detail: 1,
+        };
+        for (during, actual, enhanced, expected, remedy) in [
+            (SmtpOp::RcptTo, 550, None, NOUSER, "remove that recipient"),
+            (SmtpOp::RcptTo, 554, Some(policy), UNAVAILABLE, "log in"),
+            (SmtpOp::RcptTo, 452, None, TEMPFAIL, "later"),
+            (SmtpOp::MailFrom, 530, None, UNAVAILABLE, "log in"),
+            (SmtpOp::MailFrom, 553, None, UNAVAILABLE, "(-f)"),
+            (SmtpOp::Ehlo, 550, None, UNAVAILABLE, "?ehlo=NAME"),
+            (SmtpOp::Data, 554, None, UNAVAILABLE, "refused the mail"),
+            (
+                SmtpOp::Greeting,
+                421,
+                None,
+                TEMPFAIL,
+                "refused the connection",
+            ),
+            (SmtpOp::Greeting, 250, None, PROTOCOL, "no proper SMTP"),
+        ] {
+            let error = ProtocolError::UnexpectedCode {
+                during,
+                expected_class: 2,
+                actual,
+                enhanced,
+                message: "no\nway\u{7}".into(),
+            };
+            let (code, text) = code(&SmtpError::Protocol(error), Phase::Sending);
+            assert_eq!(code, expected, "{text}");
+            assert!(text.contains(remedy), "{text}");
+            assert!(text.contains("no way\\u{7}"), "one line, no bell: {text}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_speaks_no_smtp_or_no_login_is_named_so() {
+        let error = SmtpError::Protocol(ProtocolError::Malformed("HTTP/1.1".into()));
+        assert_eq!(code(&error, Phase::Connecting).0, PROTOCOL);
+        let error = SmtpError::Auth(AuthError::UnsupportedMechanism);
+        let (unavailable, text) = code(&error, Phase::Authenticating);
+        assert_eq!(unavailable, UNAVAILABLE);
+        assert!(text.contains("SCRAM-SHA-256"), "{text}");
     }
 }

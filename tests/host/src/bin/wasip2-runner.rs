@@ -22,7 +22,7 @@ async fn main() -> ExitCode {
     let component = match Component::from_file(Path::new(&program)) {
         Ok(component) => component,
         Err(error) => {
-            eprintln!("wasip2-runner: {program} is no component that can be run: {error:?}");
+            eprintln!("wasip2-runner: {program} is no component that can be run: {error:#}");
             return ExitCode::from(66);
         }
     };
