@@ -33,14 +33,14 @@ impl fmt::Debug for TlsConfig {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Roots {
     Store(RootCertStore),
     Pem(Vec<u8>),
 }
 
 /// Makes a [`TlsConfig`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct TlsConfigBuilder {
     roots: Option<Roots>,
     alpn: Vec<Vec<u8>>,
@@ -90,6 +90,10 @@ impl TlsConfigBuilder {
             .or_else(bundled_provider)
             .ok_or(Error::NoProvider)?;
         let roots = match self.roots {
+            Some(Roots::Store(store)) if store.is_empty() => {
+                let reason = "the store holds no certificate; add a CA certificate".into();
+                return Err(Error::InvalidRoots { reason });
+            }
             Some(Roots::Store(store)) => store,
             Some(Roots::Pem(pem)) => roots_from_pem(&pem)?,
             None => bundled_roots()?,
@@ -103,6 +107,13 @@ impl TlsConfigBuilder {
         Ok(TlsConfig {
             inner: Arc::new(config),
         })
+    }
+}
+
+// By hand: the file of the PEM text may hold a private key as well.
+impl fmt::Debug for TlsConfigBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsConfigBuilder").finish_non_exhaustive()
     }
 }
 

@@ -4,8 +4,8 @@
 //! rustls connection, so that another version of rustls changes one file.
 
 use crate::{ConnectionInfo, Error, TlsConfig};
-use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, InvalidMessage};
 use std::io::{Read as _, Write as _};
 
 /// The most plaintext that waits for the stream, in bytes. Two full records:
@@ -35,6 +35,8 @@ pub struct Engine {
     failed: Option<Error>,
     /// Whether we sent close_notify.
     closed: bool,
+    /// Whether plaintext was written before the handshake was done.
+    early: bool,
 }
 
 impl Engine {
@@ -46,10 +48,15 @@ impl Engine {
     ///
     /// [`Error::InvalidName`] for anything else.
     pub fn new(config: &TlsConfig, server_name: &str) -> Result<Self, Error> {
-        let name = server_name.strip_suffix('.').unwrap_or(server_name);
+        // The parser drops a dot too, and two are no host name.
+        let name = server_name
+            .strip_suffix('.')
+            .filter(|n| !n.ends_with('.'))
+            .unwrap_or(server_name);
         let name = name
             .strip_prefix('[')
             .and_then(|n| n.strip_suffix(']'))
+            .filter(|n| n.contains(':'))
             .unwrap_or(name);
         let invalid = || Error::InvalidName {
             name: server_name.escape_debug().to_string(),
@@ -63,6 +70,7 @@ impl Engine {
             server_name: name.to_owned(),
             failed: None,
             closed: false,
+            early: false,
         })
     }
 
@@ -72,22 +80,29 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// What is wrong with the peer, its certificate or its bytes.
+    /// What is wrong with the peer, its certificate or its bytes. What came
+    /// before that can still be read.
     pub fn receive(&mut self, ciphertext: &[u8]) -> Result<usize, Error> {
         self.check()?;
         if ciphertext.is_empty() {
             return Ok(0);
         }
         let mut rest = ciphertext;
-        let read = self
-            .connection
-            .read_tls(&mut rest)
-            .map(|_| ciphertext.len() - rest.len());
-        match self.connection.process_new_packets() {
+        let read = self.connection.read_tls(&mut rest);
+        let error = match (self.connection.process_new_packets(), read) {
+            (Err(error), _) => error,
+            // What follows close_notify is ignored (RFC 8446 section 6.1).
+            (Ok(state), _) if state.peer_has_closed() => return Ok(ciphertext.len()),
+            (Ok(_), Ok(_)) => return Ok(ciphertext.len() - rest.len()),
             // rustls takes no more while plaintext waits to be read.
-            Ok(_) => Ok(read.unwrap_or(0)),
-            Err(error) => Err(self.fail(Error::from_rustls(error, &self.server_name))),
-        }
+            (Ok(state), Err(_)) if state.plaintext_bytes_to_read() > 0 => return Ok(0),
+            // A handshake message fills rustls' buffer and is not whole: it
+            // never will be, and a driver would offer the rest forever.
+            (Ok(_), Err(_)) => InvalidMessage::HandshakePayloadTooLarge.into(),
+        };
+        let spoke_tls = self.connection.protocol_version().is_some();
+        let error = Error::from_rustls(error, &self.server_name, spoke_tls);
+        Err(self.fail(error))
     }
 
     /// The peer's side of the stream has ended.
@@ -129,7 +144,9 @@ impl Engine {
             return Err(Error::Closed);
         }
         // Writing to memory cannot fail.
-        Ok(self.connection.writer().write(plaintext).unwrap_or(0))
+        let len = self.connection.writer().write(plaintext).unwrap_or(0);
+        self.early |= len > 0 && self.is_handshaking();
+        Ok(len)
     }
 
     /// Queues close_notify: nothing can be written after it. Once is enough.
@@ -164,13 +181,21 @@ impl Engine {
         }
     }
 
+    /// Whether plaintext waits for the end of the handshake, which may come.
+    pub(crate) fn holds_plaintext(&self) -> bool {
+        self.early && self.is_handshaking() && self.failed.is_none()
+    }
+
     fn peer_has_closed(&mut self) -> bool {
         self.connection
             .process_new_packets()
             .is_ok_and(|state| state.peer_has_closed())
     }
 
-    fn check(&self) -> Result<(), Error> {
+    /// # Errors
+    ///
+    /// The fatal error, if there was one.
+    pub(crate) fn check(&self) -> Result<(), Error> {
         self.failed.clone().map_or(Ok(()), Err)
     }
 

@@ -131,9 +131,12 @@ impl Error {
         }
     }
 
-    pub(crate) fn from_rustls(error: rustls::Error, server_name: &str) -> Self {
+    /// `spoke_tls`: whether the peer has spoken TLS before.
+    pub(crate) fn from_rustls(error: rustls::Error, server_name: &str, spoke_tls: bool) -> Self {
         match error {
-            rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Self::NotTls,
+            rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) if !spoke_tls => {
+                Self::NotTls
+            }
             rustls::Error::AlertReceived(alert) => Self::Alert {
                 alert: format!("{alert:?}"),
             },
@@ -159,7 +162,7 @@ fn certificate_kind(error: &CertificateError) -> CertificateErrorKind {
             presented: Vec::new(),
         },
         CertificateError::NotValidForNameContext { presented, .. } => Kind::NameMismatch {
-            presented: presented.clone(),
+            presented: presented.iter().map(|name| bare_name(name)).collect(),
         },
         CertificateError::Revoked => Kind::Revoked,
         CertificateError::BadSignature => Kind::BadSignature,
@@ -168,6 +171,17 @@ fn certificate_kind(error: &CertificateError) -> CertificateErrorKind {
         }
         _ => Kind::Other,
     }
+}
+
+/// The name in `DnsName("mail.example")` or `IpAddress(192.0.2.1)`, as rustls
+/// gives it; anything else as it is. Escaped, as the peer chose it.
+fn bare_name(presented: &str) -> String {
+    let between = |start, end| presented.strip_prefix(start)?.strip_suffix(end);
+    between("DnsName(\"", "\")")
+        .or_else(|| between("IpAddress(", ")"))
+        .unwrap_or(presented)
+        .escape_debug()
+        .to_string()
 }
 
 impl From<io::Error> for Error {

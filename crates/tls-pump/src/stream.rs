@@ -19,8 +19,9 @@ const READ_LEN: usize = 16 * 1024 + 256 + 5;
 /// [`Error`] inside, or those of `S`.
 ///
 /// An end without the peer's close_notify is [`Error::Truncated`], never an
-/// end of file. `close` sends close_notify and closes `S`; it does not wait for
-/// the peer's.
+/// end of file. `close` sends what was written, doing the handshake first if
+/// that waits for it, then close_notify, and closes `S`; it does not wait for
+/// the peer's close_notify.
 ///
 /// # Cancellation
 ///
@@ -40,8 +41,8 @@ pub struct TlsStream<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     /// A connection over `stream` to the peer that [`Engine::new`] describes.
-    /// Nothing is sent yet; [`handshake`](Self::handshake), or the first read
-    /// or write, starts it.
+    /// Nothing is sent yet; [`handshake`](Self::handshake), the first read, or
+    /// a flush starts it. What is written before that waits.
     ///
     /// # Errors
     ///
@@ -75,6 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     /// Dropping the future keeps what was done; a later call goes on.
     pub async fn handshake(&mut self) -> Result<(), Error> {
         poll_fn(|cx| {
+            self.engine.check()?;
             while self.engine.is_handshaking() {
                 ready!(self.poll_receive(cx))?;
             }
@@ -100,6 +102,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         &mut self.stream
     }
 
+    /// Tells the peer by the alert of the engine's `error`, as far as the stream
+    /// takes it now; the reason matters more than whether the peer learns it.
+    fn tell(&mut self, cx: &mut Context<'_>, error: Error) -> io::Error {
+        let _ = self.poll_send(cx);
+        error.into()
+    }
+
     /// Sends what waits and flushes the stream below.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_write_out(cx))?;
@@ -112,18 +121,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
 
     /// Hands all ciphertext to the stream below.
     fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.engine.take_ciphertext(&mut self.sending);
-        while self.sent < self.sending.len() {
+        loop {
+            if self.sent == self.sending.len() {
+                self.sending.clear();
+                self.sent = 0;
+                // Not before: while the stream takes nothing, the engine's
+                // limit has to hold the writer back.
+                self.engine.take_ciphertext(&mut self.sending);
+            }
             let rest = &self.sending[self.sent..];
+            if rest.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
             match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 len => self.sent += len,
             }
             self.unflushed = true;
         }
-        self.sending.clear();
-        self.sent = 0;
-        Poll::Ready(Ok(()))
     }
 
     /// Sends what waits, then feeds the engine from the stream below. `false`
@@ -152,12 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
                 self.received.drain(..taken);
                 Poll::Ready(Ok(true))
             }
-            Err(error) => {
-                // The alert leaves as far as the stream takes it now; the
-                // reason matters more than whether the peer learns it.
-                let _ = self.poll_send(cx);
-                Poll::Ready(Err(error.into()))
-            }
+            Err(error) => Poll::Ready(Err(self.tell(cx, error))),
         }
     }
 }
@@ -172,8 +182,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<S> {
             match self.engine.read(buf)? {
                 Plaintext::Data(len) => return Poll::Ready(Ok(len)),
                 Plaintext::Closed => return Poll::Ready(Ok(0)),
-                Plaintext::Empty => ready!(self.poll_receive(cx))?,
-            };
+                Plaintext::Empty => {}
+            }
+            if let Err(error) = ready!(self.poll_receive(cx)) {
+                // What arrived before the error comes before it; the engine
+                // gives the error again.
+                return Poll::Ready(match self.engine.read(buf) {
+                    Ok(Plaintext::Data(len)) => Ok(len),
+                    _ => Err(error),
+                });
+            }
         }
     }
 }
@@ -199,13 +217,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
 
     /// Does the handshake first if data waits for it.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.engine.is_handshaking() {
+        self.engine.check().map_err(|error| self.tell(cx, error))?;
+        while self.engine.holds_plaintext() {
             ready!(self.poll_receive(cx))?;
         }
         self.poll_send(cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.engine.holds_plaintext() {
+            ready!(self.poll_receive(cx))?;
+        }
         self.engine.close();
         ready!(self.poll_send(cx))?;
         Pin::new(&mut self.stream).poll_close(cx)

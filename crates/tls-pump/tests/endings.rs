@@ -1,0 +1,432 @@
+//! How connections end: by the peer, by its certificate, by the stream below.
+
+#![cfg(all(feature = "ring", feature = "tls12"))]
+
+mod common;
+
+use common::{Ca, NAME, Pair, TLS12, TLS13, inside};
+use futures_io::{AsyncRead, AsyncWrite};
+use rcgen::CertificateParams;
+use std::error::Error as _;
+use std::io;
+use std::task::Poll;
+use tls_pump::rustls::{self, AlertDescription, SupportedProtocolVersion};
+use tls_pump::{CertificateErrorKind, Error, TlsConfig, TlsStream};
+
+const BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+
+/// A close_notify in plaintext (RFC 8446 section 6.1).
+const CLOSE_NOTIFY: [u8; 7] = [21, 3, 3, 0, 2, 1, 0];
+
+/// A record that no key opens.
+const BAD_RECORD: [u8; 25] = {
+    let mut record = [0; 25];
+    (record[0], record[1], record[2], record[4]) = (23, 3, 3, 20);
+    record
+};
+
+fn new_pair(version: &'static SupportedProtocolVersion) -> Pair {
+    let ca = Ca::new();
+    Pair::new(&ca.client(), &ca.server(version))
+}
+
+/// The first flight of a server that has the ClientHello.
+fn first_flight(pair: &mut Pair) -> Vec<u8> {
+    let polled = pair.once(|stream, cx| std::pin::pin!(stream.get_mut().handshake()).poll(cx));
+    assert!(polled.is_pending());
+    assert!(pair.server.pump());
+    std::mem::take(&mut pair.pipe.wire().to_client)
+}
+
+/// The same error at every operation from now on.
+fn assert_stays(pair: &mut Pair, text: &str) {
+    for _ in 0..2 {
+        let error = pair.handshake().unwrap_err();
+        assert_eq!(error.to_string(), text, "handshake");
+        let error = pair.read().unwrap_err();
+        assert_eq!(error.to_string(), text, "read");
+        let error = pair.write(b"NOOP\r\n").unwrap_err();
+        assert_eq!(error.to_string(), text, "write");
+        let error = pair.flush().unwrap_err();
+        assert_eq!(error.to_string(), text, "flush");
+    }
+}
+
+#[test]
+fn close_notify_is_the_end() {
+    for version in BOTH {
+        let mut pair = Pair::settled(version);
+        pair.server.say(b"421 bye\r\n");
+        pair.server.close_notify();
+        // What comes after it is of no interest (RFC 8446 section 6.1).
+        pair.pipe.wire().to_client.extend_from_slice(&BAD_RECORD);
+        assert_eq!(pair.read_exact(9).unwrap(), b"421 bye\r\n");
+        for _ in 0..3 {
+            assert_eq!(pair.read().unwrap(), b"");
+        }
+        pair.pipe.wire().eof = true;
+        assert_eq!(pair.read().unwrap(), b"");
+        // This side may still speak.
+        pair.write_all(b"QUIT\r\n").unwrap();
+        pair.close().unwrap();
+        pair.server.pump();
+        assert_eq!(pair.server.received, b"QUIT\r\n");
+    }
+}
+
+#[test]
+fn an_end_without_close_notify_is_an_error_after_what_arrived() {
+    for version in BOTH {
+        let mut pair = Pair::settled(version);
+        pair.server.say(b"250 half of an ans");
+        pair.pipe.wire().eof = true;
+        assert_eq!(pair.read_exact(18).unwrap(), b"250 half of an ans");
+        let error = pair.read().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        assert!(matches!(inside(&error), Error::Truncated));
+        assert_stays(&mut pair, &error.to_string());
+        pair.close().unwrap();
+    }
+}
+
+#[test]
+fn an_end_in_the_middle_of_a_record_is_an_error() {
+    let mut pair = Pair::settled(&TLS13);
+    pair.server.say(b"250 whole\r\n");
+    pair.server.say(b"250 not whole\r\n");
+    {
+        let mut wire = pair.pipe.wire();
+        wire.to_client.pop();
+        wire.eof = true;
+    }
+    assert_eq!(pair.read_exact(11).unwrap(), b"250 whole\r\n");
+    assert!(matches!(
+        inside(&pair.read().unwrap_err()),
+        Error::Truncated
+    ));
+}
+
+#[test]
+fn an_end_in_the_handshake_is_an_error() {
+    for version in BOTH {
+        for len in [0, 1, 5, 6, 300, usize::MAX] {
+            let mut pair = new_pair(version);
+            let flight = first_flight(&mut pair);
+            pair.pipe.wire().to_client = flight[..len.min(flight.len() - 1)].to_vec();
+            pair.pipe.wire().eof = true;
+            let error = pair.handshake().unwrap_err();
+            assert!(matches!(error, Error::Truncated), "{len}: {error}");
+            assert_eq!(error.io_kind(), io::ErrorKind::UnexpectedEof);
+            assert_stays(&mut pair, &error.to_string());
+        }
+    }
+}
+
+#[test]
+fn close_notify_before_the_server_hello_is_an_error() {
+    let mut pair = new_pair(&TLS13);
+    pair.pipe.wire().to_client = CLOSE_NOTIFY.to_vec();
+    pair.pipe.wire().eof = true;
+    let error = pair.handshake().unwrap_err();
+    assert!(matches!(error, Error::Truncated), "{error}");
+    assert_stays(&mut pair, &error.to_string());
+}
+
+#[test]
+fn close_notify_after_the_server_hello_is_an_error() {
+    for version in BOTH {
+        let mut pair = new_pair(version);
+        let flight = first_flight(&mut pair);
+        let len = 5 + usize::from(u16::from_be_bytes([flight[3], flight[4]]));
+        {
+            let mut wire = pair.pipe.wire();
+            wire.to_client = [&flight[..len], &CLOSE_NOTIFY].concat();
+            wire.eof = true;
+        }
+        let error = pair.handshake().unwrap_err();
+        assert!(
+            matches!(&error, Error::Truncated | Error::Alert { .. }),
+            "{error}"
+        );
+        assert_stays(&mut pair, &error.to_string());
+        assert_eq!(pair.stream.connection_info(), None);
+    }
+}
+
+#[test]
+fn a_read_and_a_write_fail_as_the_handshake_does() {
+    let mut pair = new_pair(&TLS13);
+    pair.pipe.wire().eof = true;
+    assert!(matches!(
+        inside(&pair.read().unwrap_err()),
+        Error::Truncated
+    ));
+    let mut pair = new_pair(&TLS13);
+    pair.pipe.wire().eof = true;
+    let error = pair.write_all(&[0; 100_000]).unwrap_err();
+    assert!(matches!(inside(&error), Error::Truncated));
+    let mut pair = new_pair(&TLS13);
+    pair.pipe.wire().eof = true;
+    pair.write_all(b"QUIT\r\n").unwrap();
+    assert!(matches!(
+        inside(&pair.close().unwrap_err()),
+        Error::Truncated
+    ));
+    // What could not be sent was reported: now it closes.
+    pair.close().unwrap();
+    assert_eq!(pair.pipe.wire().closes, 1);
+}
+
+#[test]
+fn what_arrived_before_a_bad_record_comes_before_its_error() {
+    for version in BOTH {
+        let mut pair = Pair::settled(version);
+        pair.server.say(b"421 bye\r\n");
+        pair.pipe.wire().to_client.extend_from_slice(&BAD_RECORD);
+        assert_eq!(pair.read_exact(9).unwrap(), b"421 bye\r\n");
+        let error = pair.read().unwrap_err();
+        assert!(matches!(
+            inside(&error),
+            Error::Protocol(rustls::Error::DecryptError)
+        ));
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert_stays(&mut pair, &error.to_string());
+        // The alert has left without being asked for.
+        pair.server.pump();
+        assert_eq!(
+            pair.server.error,
+            Some(rustls::Error::AlertReceived(AlertDescription::BadRecordMac))
+        );
+        pair.close().unwrap();
+    }
+}
+
+#[test]
+fn a_bad_record_right_after_the_handshake_stays() {
+    let mut pair = new_pair(&TLS13);
+    let mut flight = first_flight(&mut pair);
+    flight.extend_from_slice(&BAD_RECORD);
+    pair.pipe.wire().to_client = flight;
+    let error = pair.handshake().unwrap_err();
+    assert_stays(&mut pair, &error.to_string());
+}
+
+#[test]
+fn the_peers_alert_is_named() {
+    let ca = Ca::new();
+    let client = TlsConfig::builder()
+        .roots_pem(ca.pem())
+        .alpn(["smtp"])
+        .build()
+        .unwrap();
+    let mut server = (*ca.server(&TLS13)).clone();
+    server.alpn_protocols = vec![b"other".to_vec()];
+    let mut pair = Pair::new(&client, &server.into());
+    let error = pair.handshake().unwrap_err();
+    assert!(
+        matches!(&error, Error::Alert { alert } if alert == "NoApplicationProtocol"),
+        "{error}"
+    );
+    assert_eq!(error.io_kind(), io::ErrorKind::ConnectionAborted);
+    assert_stays(&mut pair, &error.to_string());
+}
+
+#[test]
+fn a_peer_that_speaks_plaintext_is_told_from_one_that_breaks_tls() {
+    for greeting in ["220 mail.example ESMTP\r\n", "* OK\r\n", "H"] {
+        let mut pair = new_pair(&TLS13);
+        pair.pipe.wire().to_client = greeting.into();
+        let error = pair.handshake().unwrap_err();
+        assert!(matches!(error, Error::NotTls), "{error}");
+        assert_eq!(error.io_kind(), io::ErrorKind::InvalidData);
+        assert_stays(&mut pair, &error.to_string());
+    }
+    // The advice to connect in plaintext would be wrong here.
+    let mut pair = Pair::connected(&TLS13);
+    pair.pipe.wire().to_client = b"220 mail.example ESMTP\r\n".to_vec();
+    let error = pair.read().unwrap_err();
+    assert!(matches!(inside(&error), Error::Protocol(_)), "{error}");
+}
+
+/// Does a handshake that must fail; its error's kind, and the alert that the
+/// server was sent.
+fn refused(mut pair: Pair) -> (CertificateErrorKind, AlertDescription) {
+    let error = pair.handshake().unwrap_err();
+    assert_eq!(error.io_kind(), io::ErrorKind::InvalidData);
+    assert!(error.source().is_some());
+    let Error::Certificate { kind, .. } = &error else {
+        panic!("{error}");
+    };
+    let text = error.to_string();
+    assert!(text.contains(&kind.to_string()), "{text}");
+    assert_stays(&mut pair, &text);
+    pair.server.pump();
+    let alert = match pair.server.error.take() {
+        Some(rustls::Error::AlertReceived(alert)) => alert,
+        other => panic!("{other:?}"),
+    };
+    pair.close().unwrap();
+    (kind.clone(), alert)
+}
+
+#[test]
+fn each_fault_of_a_certificate_has_its_kind_and_its_alert() {
+    let ca = Ca::new();
+    let client = ca.client();
+    let with = |change: fn(&mut CertificateParams)| ca.server_with(&TLS13, change);
+    for version in BOTH {
+        assert_eq!(
+            refused(Pair::new(
+                &Ca::named("another root").client(),
+                &ca.server(version)
+            )),
+            (
+                CertificateErrorKind::UnknownIssuer,
+                AlertDescription::UnknownCA
+            )
+        );
+    }
+    assert_eq!(
+        refused(Pair::new(
+            &client,
+            &with(|params| params.not_after = rcgen::date_time_ymd(2001, 2, 3))
+        )),
+        (
+            CertificateErrorKind::Expired,
+            AlertDescription::CertificateExpired
+        )
+    );
+    assert_eq!(
+        refused(Pair::new(
+            &client,
+            &with(|params| params.not_before = rcgen::date_time_ymd(4000, 1, 1))
+        )),
+        (
+            CertificateErrorKind::NotYetValid,
+            AlertDescription::CertificateExpired
+        )
+    );
+    assert_eq!(
+        refused(Pair::new(
+            &client,
+            &with(|params| params.extended_key_usages =
+                vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth])
+        )),
+        (
+            CertificateErrorKind::InvalidPurpose,
+            AlertDescription::UnsupportedCertificate
+        )
+    );
+}
+
+#[test]
+fn a_wrong_name_is_answered_by_the_names_that_are_right() {
+    let ca = Ca::new();
+    let names = ["a.example", "*.b.example", "192.0.2.1"];
+    let server = ca.server_with(&TLS13, |params| {
+        *params = CertificateParams::new(names.map(String::from)).unwrap();
+    });
+    let mismatch = |presented: &[&str]| CertificateErrorKind::NameMismatch {
+        presented: presented.iter().map(ToString::to_string).collect(),
+    };
+    for name in [NAME, "192.0.2.2"] {
+        assert_eq!(
+            refused(Pair::with_name(&ca.client(), &server, name)),
+            (mismatch(&names), AlertDescription::BadCertificate)
+        );
+    }
+    for name in ["a.example", "a.example.", "x.b.example", "192.0.2.1"] {
+        let mut pair = Pair::with_name(&ca.client(), &server, name);
+        pair.handshake().unwrap();
+    }
+    // What the peer chose reaches no terminal as it is.
+    let server = ca.server_with(&TLS13, |params| {
+        *params = CertificateParams::new(["a\x1b[31m.example".to_owned()]).unwrap();
+    });
+    assert_eq!(
+        refused(Pair::new(&ca.client(), &server)).0,
+        mismatch(&["a\\u{1b}[31m.example"])
+    );
+    let nameless = ca.server_with(&TLS13, |params| params.subject_alt_names.clear());
+    assert_eq!(refused(Pair::new(&ca.client(), &nameless)).0, mismatch(&[]));
+}
+
+#[test]
+fn a_stream_below_that_takes_no_alert_does_not_hide_the_reason() {
+    let ca = Ca::new();
+    let mut pair = Pair::new(&Ca::named("another root").client(), &ca.server(&TLS13));
+    let flight = first_flight(&mut pair);
+    {
+        let mut wire = pair.pipe.wire();
+        wire.to_client = flight;
+        wire.write_result = Some(Err(io::ErrorKind::BrokenPipe));
+    }
+    let error = pair.handshake().unwrap_err();
+    assert!(matches!(error, Error::Certificate { .. }), "{error}");
+    assert_stays(&mut pair, &error.to_string());
+}
+
+#[test]
+fn an_alert_that_had_to_wait_leaves_later() {
+    let ca = Ca::new();
+    let mut pair = Pair::new(&Ca::named("another root").client(), &ca.server(&TLS13));
+    let flight = first_flight(&mut pair);
+    pair.pipe.wire().to_client = flight;
+    pair.pipe.wire().blocked = true;
+    let error = pair.handshake().unwrap_err();
+    pair.pipe.wire().blocked = false;
+    assert_stays(&mut pair, &error.to_string());
+    pair.server.pump();
+    assert_eq!(
+        pair.server.error,
+        Some(rustls::Error::AlertReceived(AlertDescription::UnknownCA))
+    );
+}
+
+#[test]
+fn a_stream_below_that_writes_nothing_is_an_error_and_no_endless_loop() {
+    let mut pair = new_pair(&TLS13);
+    pair.pipe.wire().write_result = Some(Ok(0));
+    let error = pair.handshake().unwrap_err();
+    assert_eq!(error.io_kind(), io::ErrorKind::WriteZero);
+    assert!(matches!(error, Error::Io(_)));
+
+    let mut pair = Pair::connected(&TLS13);
+    pair.write_all(b"NOOP\r\n").unwrap();
+    pair.pipe.wire().write_result = Some(Ok(0));
+    let zero = io::ErrorKind::WriteZero;
+    assert_eq!(pair.flush().unwrap_err().kind(), zero);
+    assert_eq!(pair.read().unwrap_err().kind(), zero);
+    assert_eq!(pair.write_all(&[0; 100_000]).unwrap_err().kind(), zero);
+    assert_eq!(pair.close().unwrap_err().kind(), zero);
+}
+
+#[test]
+fn errors_of_the_stream_below_come_as_they_are_and_do_not_stay() {
+    let mut pair = Pair::connected(&TLS13);
+    pair.write_all(b"NOOP\r\n").unwrap();
+    pair.pipe.wire().write_result = Some(Err(io::ErrorKind::TimedOut));
+    let error = pair.flush().unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert!(error.get_ref().is_none());
+    pair.pipe.wire().write_result = None;
+    pair.flush().unwrap();
+    pair.server.pump();
+    assert_eq!(pair.server.received, b"NOOP\r\n");
+}
+
+#[test]
+fn names_that_no_certificate_carries_make_no_stream() {
+    let client = Ca::new().client();
+    let error = TlsStream::new(&client, "a b", common::Pipe::default()).unwrap_err();
+    assert!(matches!(error, Error::InvalidName { name } if name == "a b"));
+}
+
+#[test]
+fn a_stream_that_was_never_polled_needs_no_peer() {
+    let mut pair = new_pair(&TLS13);
+    let polled = pair.once(AsyncWrite::poll_flush);
+    assert!(matches!(polled, Poll::Ready(Ok(()))));
+    let polled = pair.once(|stream, cx| stream.poll_read(cx, &mut [0]));
+    assert!(polled.is_pending());
+}
