@@ -4,11 +4,14 @@
 //! sockets; the driver beside it has nothing else.
 
 use crate::reactor::{Registration, Timer};
+use crate::resolve::{Resolve, resolve, resolve_by};
 use crate::time::{after, timeout};
-use crate::{Error, ErrorKind, Operation, TcpStream, WasiTarget, resolve, sys};
+use crate::{Error, ErrorKind, Operation, TcpStream, WasiTarget, sys};
 use std::collections::VecDeque;
+use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -19,11 +22,12 @@ use std::time::{Duration, Instant};
 /// that stands wins and the others are cancelled.
 ///
 /// Source: RFC 8305 (Happy Eyeballs).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Connector {
     timeout: Duration,
     attempt_timeout: Duration,
     stagger: Duration,
+    resolver: Option<Arc<dyn Resolve>>,
 }
 
 impl Default for Connector {
@@ -32,6 +36,7 @@ impl Default for Connector {
             timeout: Duration::from_secs(30),
             attempt_timeout: Duration::from_secs(15),
             stagger: Duration::from_millis(250),
+            resolver: None,
         }
     }
 }
@@ -65,6 +70,14 @@ impl Connector {
         self
     }
 
+    /// Resolves names by `resolver`. Default: the host's, by
+    /// [`resolve`](crate::resolve()).
+    #[must_use]
+    pub fn resolver(mut self, resolver: impl Resolve + 'static) -> Self {
+        self.resolver = Some(Arc::new(resolver));
+        self
+    }
+
     /// Connects to `port` of `host`: a name, an IPv4 address or an IPv6 address
     /// with or without brackets.
     ///
@@ -83,9 +96,14 @@ impl Connector {
     {
         let subject = format!("{host}:{port}");
         let deadline = after(self.timeout);
-        let addresses = timeout(self.timeout, resolve(host))
-            .await
-            .unwrap_or_else(|_| Err(Error::new(Operation::Resolve, host, ErrorKind::TimedOut)))?;
+        let lookup = async {
+            match &self.resolver {
+                Some(resolver) => resolve_by(&**resolver, host).await,
+                None => resolve(host).await,
+            }
+        };
+        let late = |_| Err(Error::new(Operation::Resolve, host, ErrorKind::TimedOut));
+        let addresses = timeout(self.timeout, lookup).await.unwrap_or_else(late)?;
         let addresses = addresses
             .into_iter()
             .map(|ip| SocketAddr::new(ip, port))
@@ -156,6 +174,16 @@ impl Connector {
     }
 }
 
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("timeout", &self.timeout)
+            .field("attempt_timeout", &self.attempt_timeout)
+            .field("stagger", &self.stagger)
+            .finish_non_exhaustive()
+    }
+}
+
 /// One address being connected to.
 struct Attempt {
     address: SocketAddr,
@@ -168,7 +196,7 @@ struct Attempt {
 impl Attempt {
     fn start(address: SocketAddr, deadline: Instant) -> Result<Self, ErrorKind> {
         let connecting = sys::Connecting::start(address)?;
-        let registration = Registration::new(connecting.subscribe());
+        let registration = Registration::new(connecting.origin());
         let timer = Timer::at(deadline);
         Ok(Self {
             address,

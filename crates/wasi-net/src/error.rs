@@ -18,6 +18,8 @@ pub enum Operation {
     Read,
     /// Writing to a stream, or flushing what was written behind.
     Write,
+    /// Setting an option of a socket.
+    SetOption,
 }
 
 impl fmt::Display for Operation {
@@ -27,6 +29,7 @@ impl fmt::Display for Operation {
             Self::Connect => "connect to",
             Self::Read => "read from",
             Self::Write => "write to",
+            Self::SetOption => "set an option of",
         })
     }
 }
@@ -82,6 +85,9 @@ pub enum ErrorKind {
     /// IPv4-mapped IPv6 address.
     #[error("this address can't be connected to")]
     InvalidAddress,
+    /// The host refuses this value of a socket option.
+    #[error("the host refuses this value of a socket option")]
+    InvalidOption,
     /// The host is out of sockets.
     #[error("the host is out of sockets")]
     NewSocketLimit,
@@ -104,7 +110,9 @@ impl ErrorKind {
             Self::TimedOut => io::ErrorKind::TimedOut,
             Self::NetworkDenied | Self::NamesDenied => io::ErrorKind::PermissionDenied,
             Self::NameUnresolvable => io::ErrorKind::NotFound,
-            Self::InvalidName | Self::InvalidAddress => io::ErrorKind::InvalidInput,
+            Self::InvalidName | Self::InvalidAddress | Self::InvalidOption => {
+                io::ErrorKind::InvalidInput
+            }
             Self::ConnectionRefused => io::ErrorKind::ConnectionRefused,
             Self::ConnectionReset => io::ErrorKind::ConnectionReset,
             Self::ConnectionAborted => io::ErrorKind::ConnectionAborted,

@@ -38,6 +38,9 @@
 
 mod connect;
 mod error;
+mod join;
+#[cfg(all(target_os = "wasi", target_env = "p2"))]
+pub mod raw;
 mod reactor;
 mod resolve;
 mod sys;
@@ -45,13 +48,17 @@ mod table;
 mod target;
 mod tcp;
 mod time;
+#[cfg(all(feature = "wstd", target_os = "wasi", target_env = "p2"))]
+pub mod wstd;
 
 pub use connect::Connector;
 pub use error::{Error, ErrorKind, Operation};
+pub use join::join_all;
 pub use reactor::block_on;
-pub use resolve::resolve;
+pub use resolve::{Resolve, Resolving, resolve};
+pub use table::stalled_connections;
 pub use target::WasiTarget;
-pub use tcp::{DEFAULT_TIMEOUT, TcpStream};
+pub use tcp::{DEFAULT_TIMEOUT, KeepAlive, ReadHalf, TcpStream, WriteHalf};
 pub use time::{Elapsed, sleep, timeout};
 
 /// Components may move streams and futures between tasks that ask for `Send`.

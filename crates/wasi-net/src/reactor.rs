@@ -6,10 +6,19 @@
 //! [`Registration`] is a key that takes its pollable out again when dropped.
 //! Wakers are called, cloned and dropped outside the borrow, since they may run
 //! anything.
+//!
+//! Somebody has to make the blocking call:
+//!
+//! - inside [`block_on`] that does, whenever its future can't go on;
+//! - inside `raw::drive` another runtime does, with pollables that it
+//!   was given;
+//! - elsewhere nobody would, so a wait wakes itself, and the second poll in a
+//!   row in which nothing has happened blocks for a moment (see [`outside`]).
 
 use crate::{sys, table};
 use slab::Slab;
-use std::cell::RefCell;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
@@ -18,6 +27,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
+
+/// How long a wait outside any runtime of ours blocks at a time. Other tasks of
+/// the foreign executor, and its own timers, get their turn this often.
+const SLICE: Duration = Duration::from_millis(5);
 
 /// Runs a future to its end, waiting in the host when it can't go on.
 ///
@@ -46,15 +59,20 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     });
     let waker = Waker::from(Arc::clone(&woken));
     loop {
-        if woken.flag.swap(false, Ordering::AcqRel)
-            && let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker))
-        {
-            table::flush_written_behind();
-            return output;
+        if woken.flag.swap(false, Ordering::AcqRel) {
+            let _driven = Driven::enter();
+            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                table::flush_written_behind();
+                return output;
+            }
         }
         // A future that woke itself is still to be polled, but the host's
         // events come first: a busy task must not starve the sockets.
-        turn(!woken.flag.load(Ordering::Acquire));
+        turn(if woken.flag.load(Ordering::Acquire) {
+            Wait::Not
+        } else {
+            Wait::Until(None)
+        });
     }
 }
 
@@ -75,17 +93,63 @@ impl Wake for Woken {
     }
 }
 
-/// Sends what was written behind, then looks for events, and waits for the
-/// first one if `block`.
-fn turn(block: bool) {
+/// While it lives, somebody else makes the blocking call.
+pub(crate) struct Driven {
+    before: bool,
+}
+
+impl Driven {
+    pub(crate) fn enter() -> Self {
+        Self {
+            before: DRIVEN.replace(true),
+        }
+    }
+}
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        DRIVEN.set(self.before);
+    }
+}
+
+/// How long [`turn`] waits for the first event.
+#[derive(Clone, Copy)]
+pub(crate) enum Wait {
+    Not,
+    /// At most so long, and at most until the next timer.
+    Until(Option<Duration>),
+}
+
+/// Sends what was written behind, then looks for events, waits for the first
+/// one if told to, and wakes who waits for it.
+pub(crate) fn turn(wait: Wait) {
     table::flush_written_behind();
     table::reap();
-    let wakers = REACTOR.with_borrow_mut(|reactor| reactor.wait(block));
+    let wakers = REACTOR.with_borrow_mut(|reactor| reactor.wait(wait));
     wakers.into_iter().for_each(Waker::wake);
+}
+
+/// A wait that nobody drives wakes itself, so that its executor polls
+/// everything else and then it again. Polled for the second time in one round
+/// (no turn of the reactor between), it knows that nothing else could go on,
+/// and makes the blocking call for everybody. `seen` is the round of the last
+/// poll.
+fn outside(seen: &mut u64, waker: &Waker) {
+    let round = ROUND.get();
+    if *seen == round {
+        ROUND.set(round + 1);
+        turn(Wait::Until(Some(SLICE)));
+    } else {
+        *seen = round;
+    }
+    waker.wake_by_ref();
 }
 
 thread_local! {
     static REACTOR: RefCell<Reactor> = RefCell::default();
+    static DRIVEN: Cell<bool> = const { Cell::new(false) };
+    /// Counts the blocking calls outside any runtime.
+    static ROUND: Cell<u64> = const { Cell::new(1) };
 }
 
 #[derive(Default)]
@@ -94,31 +158,39 @@ struct Reactor {
     /// By moment, then by number, so that equal moments stay apart.
     timers: BTreeMap<(Instant, u64), Waker>,
     next_timer: u64,
+    /// How another runtime waits for the first timer.
+    timer_guard: Option<(Instant, Guard)>,
 }
 
+/// What another runtime keeps as long as it is to wait for something.
+pub(crate) type Guard = Box<dyn Any>;
+
+/// The guard and the pollable are children of the origin: dropped before it.
 struct Source {
+    guard: Option<Guard>,
     pollable: sys::Pollable,
+    origin: sys::Origin,
     waker: Option<Waker>,
+    /// The round of the last poll outside any runtime.
+    seen: u64,
 }
 
 impl Reactor {
-    fn wait(&mut self, block: bool) -> Vec<Waker> {
+    fn wait(&mut self, wait: Wait) -> Vec<Waker> {
         let (keys, list): (Vec<_>, Vec<_>) = self
             .sources
             .iter()
             .filter(|(_, source)| source.waker.is_some())
             .map(|(key, source)| (key, &source.pollable))
             .unzip();
-        let ready = if block {
-            let first = self.timers.first_key_value().map(|((at, _), _)| *at);
-            sys::wait(
-                &list,
-                first.map(|at| at.saturating_duration_since(Instant::now())),
-            )
-        } else if list.is_empty() {
-            Vec::new()
-        } else {
-            sys::wait(&list, Some(Duration::ZERO))
+        let ready = match wait {
+            Wait::Not if list.is_empty() => Vec::new(),
+            Wait::Not => sys::wait(&list, Some(Duration::ZERO)),
+            Wait::Until(limit) => {
+                let first = self.first_timer();
+                let first = first.map(|at| at.saturating_duration_since(Instant::now()));
+                sys::wait(&list, first.into_iter().chain(limit).min())
+            }
         };
         let ready = ready.into_iter().map(|n| keys[n]).collect::<Vec<_>>();
         let mut wakers: Vec<_> = ready
@@ -131,10 +203,59 @@ impl Reactor {
         }
         wakers
     }
+
+    fn first_timer(&self) -> Option<Instant> {
+        self.timers.first_key_value().map(|((at, _), _)| *at)
+    }
 }
 
-/// A pollable in the reactor's care. It is a child of the host resource it was
-/// made from, so a field of this type stands before that resource.
+/// Has another runtime wait, by `wait`, for all that is waited for and has no
+/// guard yet, and gives up the guards of what is not waited for any more.
+#[cfg_attr(
+    not(all(target_os = "wasi", target_env = "p2")),
+    allow(dead_code, reason = "only components have other runtimes")
+)]
+pub(crate) fn hand_over(mut wait: impl FnMut(sys::Pollable) -> Option<Guard>) {
+    let mut outdated = Vec::new();
+    REACTOR.with_borrow_mut(|reactor| {
+        for (_, source) in &mut reactor.sources {
+            match (&source.waker, &source.guard) {
+                (Some(_), None) => source.guard = wait(source.origin.subscribe()),
+                (None, Some(_)) => outdated.extend(source.guard.take()),
+                _ => {}
+            }
+        }
+        let first = reactor.first_timer();
+        if first != reactor.timer_guard.as_ref().map(|(at, _)| *at) {
+            outdated.extend(reactor.timer_guard.take().map(|(_, guard)| guard));
+            reactor.timer_guard = first.and_then(|at| {
+                let left = at.saturating_duration_since(Instant::now());
+                Some((at, wait(sys::subscribe_timer(left))?))
+            });
+        }
+    });
+}
+
+#[cfg_attr(
+    not(all(target_os = "wasi", target_env = "p2")),
+    allow(dead_code, reason = "only components have other runtimes")
+)]
+/// Gives up every guard, and wakes who waits: somebody else may drive on.
+pub(crate) fn take_back() {
+    let (_guards, wakers) = REACTOR.with_borrow_mut(|reactor| {
+        let timer = reactor.timer_guard.take().map(|(_, guard)| guard);
+        let mut guards: Vec<_> = timer.into_iter().collect();
+        let mut wakers: Vec<_> = reactor.timers.values().cloned().collect();
+        for (_, source) in &mut reactor.sources {
+            guards.extend(source.guard.take());
+            wakers.extend(source.waker.clone());
+        }
+        (guards, wakers)
+    });
+    wakers.into_iter().for_each(Waker::wake);
+}
+
+/// A pollable in the reactor's care, which keeps alive what it was made from.
 pub(crate) struct Registration(Event);
 
 /// The key of a [`Registration`], to wait by. Waiting is done by the key
@@ -143,10 +264,13 @@ pub(crate) struct Registration(Event);
 pub(crate) struct Event(usize);
 
 impl Registration {
-    pub(crate) fn new(pollable: sys::Pollable) -> Self {
+    pub(crate) fn new(origin: sys::Origin) -> Self {
         let source = Source {
-            pollable,
+            guard: None,
+            pollable: origin.subscribe(),
+            origin,
             waker: None,
+            seen: 0,
         };
         Self(Event(
             REACTOR.with_borrow_mut(|reactor| reactor.sources.insert(source)),
@@ -174,15 +298,26 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        drop(REACTOR.with_borrow_mut(|reactor| reactor.sources.remove(self.0.0)));
+        let source = REACTOR.with_borrow_mut(|reactor| reactor.sources.remove(self.0.0));
+        // Whoever waits must learn that it will never happen.
+        if let Some(waker) = source.waker {
+            waker.wake();
+        }
     }
 }
 
 impl Event {
     /// Wakes `waker` once, when it happens next. A later call replaces it.
     pub(crate) fn wait(self, waker: &Waker) {
-        let waker = waker.clone();
-        drop(REACTOR.with_borrow_mut(|reactor| reactor.sources[self.0].waker.replace(waker)));
+        let new = waker.clone();
+        let (_old, mut seen) = REACTOR.with_borrow_mut(|reactor| {
+            let source = &mut reactor.sources[self.0];
+            (source.waker.replace(new), source.seen)
+        });
+        if !DRIVEN.get() {
+            outside(&mut seen, waker);
+            REACTOR.with_borrow_mut(|reactor| reactor.sources[self.0].seen = seen);
+        }
     }
 
     /// Forgets who waits.
@@ -196,11 +331,16 @@ impl Event {
 pub(crate) struct Timer {
     at: Instant,
     number: Option<u64>,
+    seen: u64,
 }
 
 impl Timer {
     pub(crate) fn at(at: Instant) -> Self {
-        Self { at, number: None }
+        Self {
+            at,
+            number: None,
+            seen: 0,
+        }
     }
 
     /// Ready from its moment on, never before.
@@ -216,6 +356,9 @@ impl Timer {
             });
             reactor.timers.insert((self.at, number), waker)
         }));
+        if !DRIVEN.get() {
+            outside(&mut self.seen, cx.waker());
+        }
         Poll::Pending
     }
 }

@@ -8,8 +8,9 @@
 
 use crate::reactor::Registration;
 use crate::{Error, ErrorKind, Operation, WasiTarget, sys};
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::pin::Pin;
 
 /// The longest host name, in bytes. Source: RFC 1035 section 2.3.4.
 const NAME_LEN: usize = 253;
@@ -48,8 +49,7 @@ where
 
 async fn lookup(host: &str) -> Result<Vec<IpAddr>, ErrorKind> {
     let lookup = sys::Lookup::start(host)?;
-    // A child of the lookup: declared after it, dropped before it.
-    let registration = Registration::new(lookup.subscribe());
+    let registration = Registration::new(lookup.origin());
     let mut addresses = Vec::new();
     while addresses.len() < ADDRESSES {
         let next = poll_fn(|cx| {
@@ -68,6 +68,30 @@ async fn lookup(host: &str) -> Result<Vec<IpAddr>, ErrorKind> {
         return Err(ErrorKind::NameUnresolvable);
     }
     Ok(addresses)
+}
+
+/// Another way to resolve names: fixed addresses, a cache, DNS over HTTPS, a
+/// test. Given to [`Connector::resolver`](crate::Connector::resolver).
+pub trait Resolve: Send + Sync {
+    /// The addresses of the host name `name`, the best first. IP literals and
+    /// what only looks like a name never come here.
+    fn resolve<'a>(&'a self, name: &'a str) -> Resolving<'a>;
+}
+
+/// What [`Resolve::resolve`] gives. Dropping it cancels the lookup.
+pub type Resolving<'a> = Pin<Box<dyn Future<Output = Result<Vec<IpAddr>, ErrorKind>> + Send + 'a>>;
+
+/// [`resolve`] with another resolver for names.
+pub(crate) async fn resolve_by(resolver: &dyn Resolve, name: &str) -> Result<Vec<IpAddr>, Error> {
+    match parse(name) {
+        Ok(Name::Literal(address)) => Ok(vec![address]),
+        Ok(Name::Host(host)) => match resolver.resolve(host).await {
+            Ok(addresses) if addresses.is_empty() => Err(ErrorKind::NameUnresolvable),
+            result => result,
+        },
+        Err(kind) => Err(kind),
+    }
+    .map_err(|kind| Error::new(Operation::Resolve, name.escape_debug(), kind))
 }
 
 enum Name<'a> {

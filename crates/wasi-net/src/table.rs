@@ -32,20 +32,23 @@ pub(crate) struct Connection {
     behind: Vec<u8>,
     /// In the table's list of connections with something written behind.
     queued: bool,
+    /// Nothing can be read any more: at the end, or for this reason.
+    end: Option<Option<ErrorKind>>,
     /// Why nothing can be written any more.
     failed: Option<ErrorKind>,
 }
 
 impl Connection {
     fn new(socket: sys::Socket) -> Self {
-        let readable = Registration::new(socket.subscribe_read());
-        let writable = Registration::new(socket.subscribe_write());
+        let readable = Registration::new(socket.readable());
+        let writable = Registration::new(socket.writable());
         Self {
             readable,
             writable,
             socket,
             behind: Vec::new(),
             queued: false,
+            end: None,
             failed: None,
         }
     }
@@ -53,9 +56,11 @@ impl Connection {
     /// Reads up to `buf.len()` bytes, 0 at the end; pending until the event
     /// [`readable`](Events::readable).
     pub(crate) fn read(&mut self, buf: &mut [u8]) -> Poll<Result<usize, ErrorKind>> {
+        if let Some(end) = self.end {
+            return Poll::Ready(end.map_or(Ok(0), Err));
+        }
         // Read first: readiness is often spurious, and an empty read no end.
         match self.socket.read(buf.len().min(READ_LEN)) {
-            Ok(None) => Poll::Ready(Ok(0)),
             Ok(Some(bytes)) if bytes.is_empty() => {
                 self.send();
                 Poll::Pending
@@ -64,7 +69,9 @@ impl Connection {
                 buf[..bytes.len()].copy_from_slice(&bytes);
                 Poll::Ready(Ok(bytes.len()))
             }
-            Err(kind) => Poll::Ready(Err(kind)),
+            // The host gives an error once, and then an end of file.
+            Ok(None) => Poll::Ready(self.end.insert(None).map_or(Ok(0), Err)),
+            Err(kind) => Poll::Ready(self.end.insert(Some(kind)).map_or(Ok(0), Err)),
         }
     }
 
@@ -100,6 +107,10 @@ impl Connection {
             Ok(_) => Poll::Ready(Ok(())),
             Err(kind) => Poll::Ready(Err(self.fail(kind))),
         }
+    }
+
+    pub(crate) fn set(&self, option: sys::SocketOption) -> Result<(), ErrorKind> {
+        self.socket.set(option)
     }
 
     /// Offers what was written behind to the host, without waiting.
@@ -224,4 +235,12 @@ pub(crate) fn reap() {
     ready
         .into_iter()
         .for_each(|connection| drop(ManuallyDrop::into_inner(connection)));
+}
+
+/// How many dropped streams the host still holds because their peers take no
+/// more: a write was in flight when they were dropped. Each call of this crate
+/// looks at a few of them and lets go of those whose peers have let go.
+#[must_use]
+pub fn stalled_connections() -> usize {
+    TABLE.with_borrow(|table| table.graveyard.len())
 }

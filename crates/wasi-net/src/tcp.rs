@@ -6,12 +6,15 @@
 //! and leave in one host write: when they are flushed, before a read waits, and
 //! before the reactor waits.
 
-use crate::reactor::Timer;
+use crate::reactor::{Event, Timer};
+use crate::sys::SocketOption;
 use crate::time::after;
 use crate::{Error, ErrorKind, Operation, WasiTarget, sys, table};
 use futures_io::{AsyncRead, AsyncWrite};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
@@ -28,7 +31,8 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 ///
 /// What is written leaves with the next flush, with a read that waits, or when
 /// [`block_on`](crate::block_on) next waits, whichever comes first; at 64 KiB it
-/// leaves at once.
+/// leaves at once. (Under a foreign executor: with the next flush, or when
+/// anything of this crate next waits.)
 ///
 /// `close` (of `AsyncWriteExt`) sends what is written and ends the connection.
 /// Dropping the stream offers it to the host but does not wait: what the host
@@ -39,19 +43,59 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 /// Dropping a read or write future half-way loses nothing: bytes are taken from
 /// the stream, or into it, only when the poll that says so returns.
 pub struct TcpStream {
-    /// Its place in the thread's table; `None` once closed.
-    key: Option<usize>,
-    events: table::Events,
-    local_addr: SocketAddr,
-    peer_addr: SocketAddr,
-    reading: Waiting,
-    writing: Waiting,
-    deadline: Option<Instant>,
+    read: ReadHalf,
+    write: WriteHalf,
 }
 
-/// One direction's timeout, and the timer of the wait under way.
+/// The reading side of a [`TcpStream`], by [`TcpStream::into_split`].
+pub struct ReadHalf {
+    connection: Arc<Handle>,
+    event: Event,
+    waiting: Waiting,
+}
+
+/// The writing side of a [`TcpStream`], by [`TcpStream::into_split`].
+pub struct WriteHalf {
+    connection: Arc<Handle>,
+    event: Event,
+    waiting: Waiting,
+}
+
+/// A connection in the thread's table, let go of with the last half.
+struct Handle {
+    key: usize,
+    closed: AtomicBool,
+    local_addr: SocketAddr,
+    peer_addr: SocketAddr,
+}
+
+impl Handle {
+    /// Lets the connection go, the first time.
+    fn close(&self) {
+        if !self.closed.swap(true, Ordering::Relaxed) {
+            table::release(self.key);
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    fn error(&self, operation: Operation, kind: ErrorKind) -> Error {
+        Error::new(operation, self.peer_addr, kind)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// One direction's time limits, and the timer of the wait under way.
 struct Waiting {
     timeout: Option<Duration>,
+    deadline: Option<Instant>,
     timer: Option<Timer>,
 }
 
@@ -59,20 +103,41 @@ impl Waiting {
     fn new() -> Self {
         Self {
             timeout: Some(DEFAULT_TIMEOUT),
+            deadline: None,
             timer: None,
         }
     }
 
-    /// Ready when the operation that waits has waited long enough.
-    fn poll_expired(&mut self, deadline: Option<Instant>, cx: &Context<'_>) -> Poll<()> {
-        if self.timer.is_none() {
-            let ends = self.timeout.map(after).into_iter().chain(deadline).min();
-            self.timer = ends.map(Timer::at);
-        }
-        match &mut self.timer {
-            Some(timer) => timer.poll(cx),
-            None => Poll::Pending,
-        }
+    fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+        self.timer = None;
+    }
+
+    /// Waits for `event`, but not for too long.
+    fn limit<T>(
+        &mut self,
+        polled: Poll<Result<T, ErrorKind>>,
+        event: Event,
+        cx: &Context<'_>,
+    ) -> Poll<Result<T, ErrorKind>> {
+        let result = match polled {
+            Poll::Ready(result) => result,
+            Poll::Pending => {
+                event.wait(cx.waker());
+                if self.timer.is_none() {
+                    let ends = self.timeout.map(after).into_iter().chain(self.deadline);
+                    self.timer = ends.min().map(Timer::at);
+                }
+                match &mut self.timer {
+                    Some(timer) => ready!(timer.poll(cx)),
+                    None => return Poll::Pending,
+                }
+                event.cancel();
+                Err(ErrorKind::TimedOut)
+            }
+        };
+        self.timer = None;
+        Poll::Ready(result)
     }
 }
 
@@ -93,7 +158,8 @@ impl TcpStream {
     where
         for<'a> (): WasiTarget<'a>,
     {
-        crate::Connector::new()
+        let connector = crate::Connector::new();
+        connector
             .connect_addresses(address.to_string(), vec![address])
             .await
     }
@@ -101,73 +167,228 @@ impl TcpStream {
     pub(crate) fn new(socket: sys::Socket) -> Result<Self, ErrorKind> {
         let (local_addr, peer_addr) = (socket.local_addr()?, socket.peer_addr()?);
         let (key, events) = table::insert(socket);
-        let (reading, writing) = (Waiting::new(), Waiting::new());
-        Ok(Self {
-            key: Some(key),
-            events,
+        let connection = Arc::new(Handle {
+            key,
+            closed: AtomicBool::new(false),
             local_addr,
             peer_addr,
-            reading,
-            writing,
-            deadline: None,
+        });
+        Ok(Self {
+            read: ReadHalf {
+                connection: Arc::clone(&connection),
+                event: events.readable,
+                waiting: Waiting::new(),
+            },
+            write: WriteHalf {
+                connection,
+                event: events.writable,
+                waiting: Waiting::new(),
+            },
         })
     }
 
     /// The address of this end.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        self.read.connection.local_addr
     }
 
     /// The address of the other end.
     #[must_use]
     pub fn peer_addr(&self) -> SocketAddr {
-        self.peer_addr
+        self.read.connection.peer_addr
     }
 
     /// How long each read may wait; `None` for ever. Default: [`DEFAULT_TIMEOUT`].
     /// A read that waits already keeps the time it had.
     pub fn set_read_timeout(&mut self, timeout: Option<Duration>) {
-        self.reading.timeout = timeout;
+        self.read.waiting.timeout = timeout;
     }
 
     /// How long each write, flush or close may wait; `None` for ever. Default:
     /// [`DEFAULT_TIMEOUT`]. A write that waits already keeps the time it had.
     pub fn set_write_timeout(&mut self, timeout: Option<Duration>) {
-        self.writing.timeout = timeout;
+        self.write.waiting.timeout = timeout;
     }
 
     /// When every wait on this stream ends at the latest; `None` (the default)
     /// for no such moment.
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
-        self.deadline = deadline;
-        (self.reading.timer, self.writing.timer) = (None, None);
+        self.read.waiting.set_deadline(deadline);
+        self.write.waiting.set_deadline(deadline);
     }
 
-    fn error(&self, operation: Operation, kind: ErrorKind) -> io::Error {
-        Error::new(operation, self.peer_addr, kind).into()
+    /// Has the host probe an idle connection: first after `idle`, then every
+    /// `interval`, and give it up after `count` probes without an answer; `None`
+    /// (the host's default) for no probes. The host rounds times to whole
+    /// seconds and clamps them (wasmtime: 1 to 32,767 s).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidOption`] for zero, [`ErrorKind::Unsupported`] when
+    /// the host can't.
+    ///
+    /// Source: WIT `wasi:sockets/tcp.tcp-socket.set-keep-alive-enabled` and its
+    /// neighbours.
+    pub fn set_keep_alive(&self, keep_alive: Option<KeepAlive>) -> Result<(), Error> {
+        if let Some(KeepAlive {
+            idle,
+            interval,
+            count,
+        }) = keep_alive
+        {
+            self.set(SocketOption::KeepAliveIdle(idle))?;
+            self.set(SocketOption::KeepAliveInterval(interval))?;
+            self.set(SocketOption::KeepAliveCount(count))?;
+        }
+        self.set(SocketOption::KeepAlive(keep_alive.is_some()))
     }
 
-    fn poll_write_side<T>(
+    /// How many routers a packet may pass (the IPv4 TTL, the IPv6 hop limit),
+    /// 1 to 255. Default: the host's, mostly 64.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidOption`] for 0.
+    ///
+    /// Source: WIT `wasi:sockets/tcp.tcp-socket.set-hop-limit`.
+    pub fn set_hop_limit(&self, hops: u8) -> Result<(), Error> {
+        self.set(SocketOption::HopLimit(hops))
+    }
+
+    /// How many bytes the host keeps for a reader that is late. A hint: the host
+    /// rounds and clamps it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidOption`] for 0.
+    ///
+    /// Source: WIT `wasi:sockets/tcp.tcp-socket.set-receive-buffer-size`.
+    pub fn set_receive_buffer_len(&self, len: usize) -> Result<(), Error> {
+        self.set(SocketOption::ReceiveBuffer(len))
+    }
+
+    /// How many bytes the host keeps for a peer that is late. A hint: the host
+    /// rounds and clamps it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidOption`] for 0.
+    ///
+    /// Source: WIT `wasi:sockets/tcp.tcp-socket.set-send-buffer-size`.
+    pub fn set_send_buffer_len(&self, len: usize) -> Result<(), Error> {
+        self.set(SocketOption::SendBuffer(len))
+    }
+
+    fn set(&self, option: SocketOption) -> Result<(), Error> {
+        let connection = &self.read.connection;
+        let result = if connection.is_closed() {
+            Err(ErrorKind::Closed)
+        } else {
+            table::with(connection.key, |connection| connection.set(option))
+        };
+        result.map_err(|kind| connection.error(Operation::SetOption, kind))
+    }
+
+    /// The two directions, to be used by two tasks. The connection ends when
+    /// both are dropped, or the writing half is closed. What the writer wrote
+    /// leaves also when only the reader waits.
+    #[must_use]
+    pub fn into_split(self) -> (ReadHalf, WriteHalf) {
+        (self.read, self.write)
+    }
+}
+
+/// When to probe an idle connection; see [`TcpStream::set_keep_alive`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// Idle time before the first probe.
+    pub idle: Duration,
+    /// Time between probes.
+    pub interval: Duration,
+    /// Probes without an answer before the connection is given up.
+    pub count: u32,
+}
+
+impl ReadHalf {
+    /// As [`TcpStream::set_read_timeout`].
+    pub fn set_timeout(&mut self, timeout: Option<Duration>) {
+        self.waiting.timeout = timeout;
+    }
+
+    /// As [`TcpStream::set_deadline`], for this half.
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.waiting.set_deadline(deadline);
+    }
+}
+
+impl WriteHalf {
+    /// As [`TcpStream::set_write_timeout`].
+    pub fn set_timeout(&mut self, timeout: Option<Duration>) {
+        self.waiting.timeout = timeout;
+    }
+
+    /// As [`TcpStream::set_deadline`], for this half.
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.waiting.set_deadline(deadline);
+    }
+
+    fn poll<T>(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
         operation: impl FnOnce(&mut table::Connection) -> Poll<Result<T, ErrorKind>>,
     ) -> Poll<io::Result<T>> {
-        let polled = match self.key {
-            Some(key) => table::with(key, operation),
-            None => Poll::Ready(Err(ErrorKind::Closed)),
+        let polled = if self.connection.is_closed() {
+            Poll::Ready(Err(ErrorKind::Closed))
+        } else {
+            table::with(self.connection.key, operation)
         };
-        let result = match polled {
-            Poll::Ready(result) => result,
-            Poll::Pending => {
-                self.events.writable.wait(cx.waker());
-                ready!(self.writing.poll_expired(self.deadline, cx));
-                self.events.writable.cancel();
-                Err(ErrorKind::TimedOut)
-            }
-        };
-        self.writing.timer = None;
-        Poll::Ready(result.map_err(|kind| self.error(Operation::Write, kind)))
+        let result = ready!(self.waiting.limit(polled, self.event, cx));
+        Poll::Ready(result.map_err(|kind| self.connection.error(Operation::Write, kind).into()))
+    }
+}
+
+impl AsyncRead for ReadHalf {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        if buf.is_empty() || this.connection.is_closed() {
+            return Poll::Ready(Ok(0));
+        }
+        let polled = table::with(this.connection.key, |connection| connection.read(buf));
+        let result = ready!(this.waiting.limit(polled, this.event, cx));
+        Poll::Ready(result.map_err(|kind| this.connection.error(Operation::Read, kind).into()))
+    }
+}
+
+impl AsyncWrite for WriteHalf {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll(cx, |connection| connection.write(buf))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll(cx, table::Connection::flush)
+    }
+
+    /// Flushes, then ends the connection in both directions: reads give end of
+    /// file from then on, writes [`ErrorKind::Closed`]. After a timeout the
+    /// connection is still open.
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.connection.is_closed() {
+            return Poll::Ready(Ok(()));
+        }
+        let result = ready!(self.as_mut().poll_flush(cx));
+        if !matches!(&result, Err(error) if error.kind() == io::ErrorKind::TimedOut) {
+            self.connection.close();
+        }
+        Poll::Ready(result)
     }
 }
 
@@ -177,24 +398,7 @@ impl AsyncRead for TcpStream {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        if buf.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        let this = &mut *self;
-        let Some(key) = this.key else {
-            return Poll::Ready(Ok(0));
-        };
-        let result = match table::with(key, |connection| connection.read(buf)) {
-            Poll::Ready(result) => result,
-            Poll::Pending => {
-                this.events.readable.wait(cx.waker());
-                ready!(this.reading.poll_expired(this.deadline, cx));
-                this.events.readable.cancel();
-                Err(ErrorKind::TimedOut)
-            }
-        };
-        this.reading.timer = None;
-        Poll::Ready(result.map_err(|kind| this.error(Operation::Read, kind)))
+        Pin::new(&mut self.read).poll_read(cx, buf)
     }
 }
 
@@ -204,42 +408,41 @@ impl AsyncWrite for TcpStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_write_side(cx, |connection| connection.write(buf))
+        Pin::new(&mut self.write).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_write_side(cx, table::Connection::flush)
+        Pin::new(&mut self.write).poll_flush(cx)
     }
 
-    /// Flushes, then ends the connection in both directions: reads give end of
-    /// file from then on, writes [`ErrorKind::Closed`]. After a timeout the
-    /// connection is still open.
+    /// As the writing half does it: flushes, then ends both directions.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(key) = self.key else {
-            return Poll::Ready(Ok(()));
-        };
-        let result = ready!(self.as_mut().poll_flush(cx));
-        if !matches!(&result, Err(error) if error.kind() == io::ErrorKind::TimedOut) {
-            self.key = None;
-            table::release(key);
-        }
-        Poll::Ready(result)
+        Pin::new(&mut self.write).poll_close(cx)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", self.local_addr, self.peer_addr)
     }
 }
 
 impl fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TcpStream")
-            .field("local_addr", &self.local_addr)
-            .field("peer_addr", &self.peer_addr)
-            .finish_non_exhaustive()
+        f.debug_tuple("TcpStream")
+            .field(&self.read.connection)
+            .finish()
     }
 }
 
-impl Drop for TcpStream {
-    fn drop(&mut self) {
-        if let Some(key) = self.key {
-            table::release(key);
-        }
+impl fmt::Debug for ReadHalf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ReadHalf").field(&self.connection).finish()
+    }
+}
+
+impl fmt::Debug for WriteHalf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WriteHalf").field(&self.connection).finish()
     }
 }

@@ -1,6 +1,7 @@
 //! What the tests and the demo share: mail servers, certificates and an embedded wasmtime.
 
 pub mod ca;
+pub mod fault;
 pub mod guest;
 pub mod sendmail;
 pub mod smtp;

@@ -11,3 +11,20 @@ pub(crate) use wasi::*;
 mod native;
 #[cfg(not(all(target_os = "wasi", target_env = "p2")))]
 pub(crate) use native::*;
+
+/// What can be set on a socket. Times are rounded and clamped by the host
+/// (wasmtime: 1 to 32,767 s).
+#[cfg_attr(
+    not(all(target_os = "wasi", target_env = "p2")),
+    allow(dead_code, reason = "only a socket's host reads the values")
+)]
+#[derive(Clone, Copy)]
+pub(crate) enum SocketOption {
+    KeepAlive(bool),
+    KeepAliveIdle(std::time::Duration),
+    KeepAliveInterval(std::time::Duration),
+    KeepAliveCount(u32),
+    HopLimit(u8),
+    ReceiveBuffer(usize),
+    SendBuffer(usize),
+}

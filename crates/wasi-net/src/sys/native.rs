@@ -2,6 +2,7 @@
 //! that executors and timers work. The types stand for host resources; none is
 //! ever made, since what would make them fails.
 
+use super::SocketOption;
 use crate::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
@@ -27,6 +28,21 @@ impl Pollable {
     }
 }
 
+/// Stands for a timer as a pollable.
+pub(crate) fn subscribe_timer(_: Duration) -> Pollable {
+    Pollable
+}
+
+/// Stands for what a pollable can be made of.
+#[derive(Clone)]
+pub(crate) struct Origin;
+
+impl Origin {
+    pub(crate) fn subscribe(&self) -> Pollable {
+        Pollable
+    }
+}
+
 /// Stands for a connection attempt.
 pub(crate) struct Connecting;
 
@@ -35,8 +51,8 @@ impl Connecting {
         Err(UNSUPPORTED)
     }
 
-    pub(crate) fn subscribe(&self) -> Pollable {
-        Pollable
+    pub(crate) fn origin(&self) -> Origin {
+        Origin
     }
 
     pub(crate) fn finish(&self) -> Poll<Result<Streams, ErrorKind>> {
@@ -55,12 +71,16 @@ pub(crate) struct Streams;
 pub(crate) struct Socket;
 
 impl Socket {
-    pub(crate) fn subscribe_read(&self) -> Pollable {
-        Pollable
+    pub(crate) fn readable(&self) -> Origin {
+        Origin
     }
 
-    pub(crate) fn subscribe_write(&self) -> Pollable {
-        Pollable
+    pub(crate) fn writable(&self) -> Origin {
+        Origin
+    }
+
+    pub(crate) fn set(&self, _: SocketOption) -> Result<(), ErrorKind> {
+        Err(UNSUPPORTED)
     }
 
     pub(crate) fn read(&self, _: usize) -> Result<Option<Vec<u8>>, ErrorKind> {
@@ -94,8 +114,8 @@ impl Lookup {
         Err(UNSUPPORTED)
     }
 
-    pub(crate) fn subscribe(&self) -> Pollable {
-        Pollable
+    pub(crate) fn origin(&self) -> Origin {
+        Origin
     }
 
     pub(crate) fn next(&self) -> Poll<Result<Option<IpAddr>, ErrorKind>> {

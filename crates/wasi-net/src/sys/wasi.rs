@@ -1,8 +1,10 @@
 //! WASI 0.2: thin, typed wrappers over the bindings. Nothing here waits but
 //! [`wait`].
 
+use super::SocketOption;
 use crate::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use wasi::clocks::monotonic_clock::subscribe_duration;
@@ -29,7 +31,7 @@ pub(crate) use wasi::io::poll::Pollable;
 /// When there is nothing to wait for, since that wait would never end (the
 /// host traps on an empty list).
 pub(crate) fn wait(list: &[&Pollable], timeout: Option<Duration>) -> Vec<usize> {
-    let timer = timeout.map(|t| subscribe_duration(t.as_nanos().try_into().unwrap_or(u64::MAX)));
+    let timer = timeout.map(subscribe_timer);
     let mut all = list.to_vec();
     all.extend(&timer);
     assert!(
@@ -43,9 +45,35 @@ pub(crate) fn wait(list: &[&Pollable], timeout: Option<Duration>) -> Vec<usize> 
         .collect()
 }
 
+/// A timer as a pollable.
+pub(crate) fn subscribe_timer(after: Duration) -> Pollable {
+    subscribe_duration(after.as_nanos().try_into().unwrap_or(u64::MAX))
+}
+
+/// What a pollable can be made of, again and again. The pollables are its
+/// children: it has to outlive them.
+#[derive(Clone)]
+pub(crate) enum Origin {
+    Socket(Arc<TcpSocket>),
+    Input(Arc<InputStream>),
+    Output(Arc<OutputStream>),
+    Lookup(Arc<ResolveAddressStream>),
+}
+
+impl Origin {
+    pub(crate) fn subscribe(&self) -> Pollable {
+        match self {
+            Self::Socket(socket) => socket.subscribe(),
+            Self::Input(stream) => stream.subscribe(),
+            Self::Output(stream) => stream.subscribe(),
+            Self::Lookup(stream) => stream.subscribe(),
+        }
+    }
+}
+
 /// A connection attempt. Dropping it cancels the attempt.
 pub(crate) struct Connecting {
-    socket: TcpSocket,
+    socket: Arc<TcpSocket>,
 }
 
 impl Connecting {
@@ -58,11 +86,13 @@ impl Connecting {
         socket
             .start_connect(&instance_network(), to_wit(address))
             .map_err(network_error)?;
-        Ok(Self { socket })
+        Ok(Self {
+            socket: Arc::new(socket),
+        })
     }
 
-    pub(crate) fn subscribe(&self) -> Pollable {
-        self.socket.subscribe()
+    pub(crate) fn origin(&self) -> Origin {
+        Origin::Socket(self.socket.clone())
     }
 
     /// The streams once the connection stands. The host makes progress only
@@ -76,8 +106,8 @@ impl Connecting {
 
     pub(crate) fn into_socket(self, (input, output): Streams) -> Socket {
         Socket {
-            input,
-            output,
+            input: Arc::new(input),
+            output: Arc::new(output),
             socket: self.socket,
         }
     }
@@ -89,18 +119,18 @@ pub(crate) type Streams = (InputStream, OutputStream);
 /// An open connection. The streams are children of the socket and stand before
 /// it: fields drop in order, and the host traps when a parent goes first.
 pub(crate) struct Socket {
-    input: InputStream,
-    output: OutputStream,
-    socket: TcpSocket,
+    input: Arc<InputStream>,
+    output: Arc<OutputStream>,
+    socket: Arc<TcpSocket>,
 }
 
 impl Socket {
-    pub(crate) fn subscribe_read(&self) -> Pollable {
-        self.input.subscribe()
+    pub(crate) fn readable(&self) -> Origin {
+        Origin::Input(self.input.clone())
     }
 
-    pub(crate) fn subscribe_write(&self) -> Pollable {
-        self.output.subscribe()
+    pub(crate) fn writable(&self) -> Origin {
+        Origin::Output(self.output.clone())
     }
 
     /// Up to `len` bytes: empty when none are there yet, `None` at the end.
@@ -142,21 +172,42 @@ impl Socket {
             .map(from_wit)
             .map_err(network_error)
     }
+
+    pub(crate) fn set(&self, option: SocketOption) -> Result<(), ErrorKind> {
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        match option {
+            SocketOption::KeepAlive(on) => self.socket.set_keep_alive_enabled(on),
+            SocketOption::KeepAliveIdle(time) => self.socket.set_keep_alive_idle_time(nanos(time)),
+            SocketOption::KeepAliveInterval(time) => {
+                self.socket.set_keep_alive_interval(nanos(time))
+            }
+            SocketOption::KeepAliveCount(count) => self.socket.set_keep_alive_count(count),
+            SocketOption::HopLimit(hops) => self.socket.set_hop_limit(hops),
+            SocketOption::ReceiveBuffer(len) => self.socket.set_receive_buffer_size(len as u64),
+            SocketOption::SendBuffer(len) => self.socket.set_send_buffer_size(len as u64),
+        }
+        .map_err(|code| match code {
+            ErrorCode::InvalidArgument => ErrorKind::InvalidOption,
+            code => network_error(code),
+        })
+    }
 }
 
 /// A name being looked up. Dropping it cancels the lookup.
 pub(crate) struct Lookup {
-    stream: ResolveAddressStream,
+    stream: Arc<ResolveAddressStream>,
 }
 
 impl Lookup {
     pub(crate) fn start(name: &str) -> Result<Self, ErrorKind> {
         let stream = resolve_addresses(&instance_network(), name).map_err(resolve_error)?;
-        Ok(Self { stream })
+        Ok(Self {
+            stream: Arc::new(stream),
+        })
     }
 
-    pub(crate) fn subscribe(&self) -> Pollable {
-        self.stream.subscribe()
+    pub(crate) fn origin(&self) -> Origin {
+        Origin::Lookup(self.stream.clone())
     }
 
     pub(crate) fn next(&self) -> Poll<Result<Option<IpAddr>, ErrorKind>> {

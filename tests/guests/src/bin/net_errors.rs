@@ -1,14 +1,12 @@
-//! Prints the error of one connect: `net_errors HOST PORT`.
+//! Prints the error of one connect: `net_errors EXECUTOR HOST PORT`.
 
-use test_guests::arg;
+use test_guests::{arg, run};
 
 fn main() {
-    let error = wasi_net::block_on(async {
-        let host: String = arg(1);
-        wasi_net::Connector::new()
-            .connect(&host, arg(2))
-            .await
-            .unwrap_err()
+    let error = run(async {
+        let host: String = arg(2);
+        let connector = wasi_net::Connector::new();
+        connector.connect(&host, arg(3)).await.unwrap_err()
     });
     println!("{:?}: {error}", error.kind());
 }

@@ -1,0 +1,389 @@
+//! Runs the network guests of `tests/guests` inside wasmtime: one test each, of
+//! the same name, under every executor.
+
+use std::net::Ipv6Addr;
+use std::time::Duration;
+use test_host::fault::{BlackHole, Direction, Fault, Proxy};
+use test_host::guest::{Guest, Network, Outcome, build};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::JoinSet;
+
+const EXECUTORS: [&str; 4] = ["own", "wstd", "futures-lite", "tokio"];
+
+fn guest(name: &str, executor: &str) -> Guest {
+    let component = build("test-guests", name);
+    let guest = Guest::new(&component, name).network(Network::Loopback);
+    guest.arg(executor)
+}
+
+async fn listener() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+/// Echoes on every connection, as long as it lives.
+struct EchoServer {
+    port: u16,
+    _accepting: JoinSet<()>,
+}
+
+impl EchoServer {
+    async fn start() -> Self {
+        let (listener, port) = listener().await;
+        let mut accepting = JoinSet::new();
+        accepting.spawn(async move {
+            let mut sessions = JoinSet::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                sessions.spawn(async move {
+                    let (mut read, mut write) = stream.split();
+                    // A client that resets has had enough.
+                    let _ = tokio::io::copy(&mut read, &mut write).await;
+                });
+            }
+        });
+        Self {
+            port,
+            _accepting: accepting,
+        }
+    }
+}
+
+#[tokio::test]
+async fn net_round_trips() {
+    let echo = EchoServer::start().await;
+    for executor in EXECUTORS {
+        let guest = guest("net_round_trips", executor).arg(echo.port).arg(100);
+        let run = guest.run().await.expect_success();
+        let [connection] = run.traffic.connections.as_slice() else {
+            panic!("one connection")
+        };
+        let counts = (
+            connection.writes,
+            connection.flights,
+            connection.bytes_written,
+        );
+        assert_eq!(
+            counts,
+            (100, 100, 1200),
+            "{executor}: one write a round trip"
+        );
+        assert_eq!(connection.bytes_read, 1200);
+    }
+}
+
+#[tokio::test]
+async fn net_written_behind() {
+    for executor in EXECUTORS {
+        let (listener, port) = listener().await;
+        let server = tokio::spawn(async move {
+            let (mut writer, _) = listener.accept().await.unwrap();
+            let (other, _) = listener.accept().await.unwrap();
+            let mut bytes = [0; 5];
+            writer.read_exact(&mut bytes).await.unwrap();
+            drop(other);
+            bytes
+        });
+        let guest = guest("net_written_behind", executor).arg(port);
+        guest.run().await.expect_success();
+        assert_eq!(&server.await.unwrap(), b"bytes");
+    }
+}
+
+#[tokio::test]
+async fn net_split() {
+    let echo = EchoServer::start().await;
+    for executor in EXECUTORS {
+        let guest = guest("net_split", executor).arg(echo.port);
+        guest.run().await.expect_success();
+    }
+}
+
+#[tokio::test]
+async fn net_busy() {
+    let echo = EchoServer::start().await;
+    for executor in EXECUTORS {
+        let guest = guest("net_busy", executor).arg(echo.port);
+        guest.run().await.expect_success();
+    }
+}
+
+#[tokio::test]
+async fn net_stalled_peer() {
+    for executor in EXECUTORS {
+        let peer = Proxy::sink().start().await.unwrap();
+        // The peer is kept open, and never reads, until the guest has ended.
+        let guest = guest("net_stalled_peer", executor).arg(peer.addr().port());
+        assert_eq!(guest.run().await.expect_success().stdout, "dropped\n");
+        assert_eq!(peer.connections().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn net_deadlines() {
+    let hole = BlackHole::new().await.unwrap();
+    let peer = Proxy::sink().start().await.unwrap();
+    for executor in EXECUTORS {
+        let guest = guest("net_deadlines", executor)
+            .arg(1)
+            .arg(hole.addr().port())
+            .arg(peer.addr().port())
+            .arg(peer.addr().port());
+        let lines = guest.run().await.expect_success().stdout;
+        let mut count = 0;
+        for line in lines.lines() {
+            let (name, time) = line.split_once(' ').unwrap();
+            let time: f64 = time.parse().unwrap();
+            assert!(
+                (300.0..2000.0).contains(&time),
+                "{executor}: {name} took {time} ms"
+            );
+            count += 1;
+        }
+        assert_eq!(count, 4);
+    }
+}
+
+#[tokio::test]
+async fn net_cancelled() {
+    let echo = EchoServer::start().await;
+    let hole = BlackHole::new().await.unwrap();
+    for executor in EXECUTORS {
+        let guest = guest("net_cancelled", executor);
+        let guest = guest.arg(echo.port).arg(hole.addr().port());
+        guest.run().await.expect_success();
+    }
+}
+
+#[tokio::test]
+async fn net_many() {
+    let echo = EchoServer::start().await;
+    for executor in EXECUTORS {
+        let guest = guest("net_many", executor).arg(echo.port).arg(1000);
+        let run = guest.run().await.expect_success();
+        assert_eq!(run.traffic.connections.len(), 1000);
+    }
+}
+
+/// Peers with small buffers that never read, until told to let go.
+async fn graveyard(executor: &str, count: usize) -> Outcome {
+    let echo = EchoServer::start().await;
+    let socket = TcpSocket::new_v4().unwrap();
+    // A thousand stalled peers would hold gigabytes with the kernel's default.
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let stalled = socket.listen(1024).unwrap();
+    let stalled_port = stalled.local_addr().unwrap().port();
+    let (control, control_port) = listener().await;
+    let guest = guest("net_graveyard", executor)
+        .arg(stalled_port)
+        .arg(echo.port)
+        .arg(control_port)
+        .arg(count)
+        .limit(Some(Duration::from_secs(120)));
+    let guest = tokio::spawn(guest.run());
+    let (mut control, _) = control.accept().await.unwrap();
+    let mut peers = Vec::new();
+    for _ in 0..count {
+        peers.push(stalled.accept().await.unwrap());
+    }
+    control.read_exact(&mut [0]).await.unwrap();
+    drop(peers);
+    control.shutdown().await.unwrap();
+    guest.await.unwrap()
+}
+
+#[tokio::test]
+async fn net_graveyard() {
+    for executor in EXECUTORS {
+        graveyard(executor, 100).await.expect_success();
+    }
+    graveyard("own", 1000).await.expect_success();
+}
+
+#[tokio::test]
+async fn net_wrong_uses() {
+    let echo = EchoServer::start().await;
+    for executor in EXECUTORS {
+        let guest = guest("net_wrong_uses", executor).arg(echo.port);
+        guest.run().await.expect_success();
+    }
+}
+
+#[tokio::test]
+async fn net_errors() {
+    let (listener, closed) = listener().await;
+    drop(listener);
+    let flag = "-S inherit-network";
+    let cases = [
+        (
+            Network::Loopback,
+            "127.0.0.1",
+            closed,
+            "ConnectionRefused: ",
+            "check the port",
+        ),
+        (Network::None, "127.0.0.1", closed, "NetworkDenied: ", flag),
+        (
+            Network::NoSockets,
+            "127.0.0.1",
+            closed,
+            "NetworkDenied: ",
+            flag,
+        ),
+        (
+            Network::Loopback,
+            "localhost",
+            closed,
+            "NamesDenied: ",
+            "-S allow-ip-name-lookup",
+        ),
+        (
+            Network::Loopback,
+            "127.1",
+            closed,
+            "InvalidName: ",
+            "full IP address",
+        ),
+        (
+            Network::Loopback,
+            "127.0.0.1",
+            0,
+            "InvalidAddress: ",
+            "can't be connected to",
+        ),
+    ];
+    for executor in EXECUTORS {
+        for (network, host, port, kind, remedy) in cases {
+            let guest = guest("net_errors", executor).network(network);
+            let run = guest.arg(host).arg(port).run().await;
+            let text = run.expect_success().stdout;
+            assert!(text.starts_with(kind) && text.contains(remedy), "{text}");
+            assert!(text.contains(host), "{text}");
+            assert_eq!(text.lines().count(), 1, "no backtrace of the host: {text}");
+        }
+        let guest = guest("net_errors", executor).allow_names();
+        let run = guest.arg("no-such-name.invalid").arg(25).run().await;
+        let text = run.expect_success().stdout;
+        assert!(text.starts_with("NameUnresolvable: "), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn net_faults() {
+    use Direction::{ToClient, ToServer};
+    let echo = EchoServer::start().await;
+    let upstream = ([127, 0, 0, 1], echo.port).into();
+    let cases = [
+        ("forwarding", None, "1000 TimedOut: "),
+        (
+            "reset at once",
+            Some((ToServer, 0, Fault::Reset)),
+            "0 ConnectionReset: ",
+        ),
+        (
+            "reset after 500",
+            Some((ToClient, 500, Fault::Reset)),
+            "ConnectionReset: ",
+        ),
+        ("close at once", Some((ToServer, 0, Fault::Close)), "0 end"),
+        (
+            "close after 500",
+            Some((ToClient, 500, Fault::Close)),
+            "500 end",
+        ),
+        (
+            "half close after 500",
+            Some((ToClient, 500, Fault::HalfClose)),
+            "500 end",
+        ),
+        (
+            "stall after 500",
+            Some((ToClient, 500, Fault::Stall)),
+            "500 TimedOut: ",
+        ),
+        (
+            "stall at once",
+            Some((ToServer, 0, Fault::StallAll)),
+            "0 TimedOut: ",
+        ),
+    ];
+    for executor in EXECUTORS {
+        for (name, fault, says) in cases {
+            let mut proxy = Proxy::builder(upstream).segment(ToClient, 1);
+            if let Some((direction, bytes, fault)) = fault {
+                proxy = proxy.after(direction, bytes, fault);
+            }
+            let proxy = proxy.start().await.unwrap();
+            let guest = guest("net_faults", executor).arg(proxy.addr().port());
+            let text = guest.run().await.expect_success().stdout;
+            // A peer that closes with bytes unread resets: both are the truth.
+            let reset = fault.is_some_and(|(_, _, fault)| fault == Fault::Close)
+                && text.contains("ConnectionReset: ");
+            assert!(text.contains(says) || reset, "{executor}, {name}: {text}");
+            assert_eq!(text.lines().count(), 1, "no backtrace of the host: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn net_happy_eyeballs() {
+    let Ok((dead, live)) = BlackHole::with_live_v4().await else {
+        eprintln!("skipped: this machine has no IPv6");
+        return;
+    };
+    for executor in EXECUTORS {
+        let guest = guest("net_happy_eyeballs", executor);
+        let guest = guest.arg(dead.addr().port()).arg(1);
+        let time = guest.run().await.expect_success().stdout;
+        let time: f64 = time.trim().parse().unwrap();
+        assert!(
+            time >= 250.0,
+            "{executor}: the dead address went first: {time} ms"
+        );
+    }
+    drop(live);
+}
+
+#[tokio::test]
+async fn net_two_families() {
+    let run = async |host: &str, port: u16| {
+        let guest = guest("net_two_families", "own").allow_names();
+        guest
+            .arg(host)
+            .arg(port)
+            .run()
+            .await
+            .expect_success()
+            .stdout
+    };
+    let (_ipv4, port) = listener().await;
+    // The name's IPv6 address, where it has one, refuses.
+    assert_eq!(run("localhost", port).await, "127.0.0.1\n");
+    assert_eq!(run("127.0.0.1", port).await, "127.0.0.1\n");
+    if let Ok(ipv6) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await {
+        let port = ipv6.local_addr().unwrap().port();
+        assert_eq!(run("[::1]", port).await, "::1\n");
+        assert_eq!(run("::1", port).await, "::1\n");
+    }
+}
+
+/// A guest without a test proves nothing.
+#[test]
+fn every_guest_has_a_test_of_its_name() {
+    let tests = [
+        include_str!("guests_net.rs"),
+        include_str!("guests_smtp.rs"),
+    ]
+    .concat();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../guests/src/bin");
+    let mut count = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        let name = name.replace(".rs", "");
+        assert!(tests.contains(&format!("async fn {name}()")), "{name}");
+        count += 1;
+    }
+    assert!(count > 0);
+}
