@@ -158,6 +158,7 @@ struct Reactor {
     /// By moment, then by number, so that equal moments stay apart.
     timers: BTreeMap<(Instant, u64), Waker>,
     next_timer: u64,
+    alarm: sys::Alarm,
     /// How another runtime waits for the first timer.
     timer_guard: Option<(Instant, Guard)>,
 }
@@ -183,13 +184,14 @@ impl Reactor {
             .filter(|(_, source)| source.waker.is_some())
             .map(|(key, source)| (key, &source.pollable))
             .unzip();
-        let ready = match wait {
-            Wait::Not if list.is_empty() => Vec::new(),
-            Wait::Not => sys::wait(&list, Some(Duration::ZERO)),
+        let first = self.timers.first_key_value().map(|((at, _), _)| *at);
+        let (ready, rings) = match wait {
+            Wait::Not if list.is_empty() => (Vec::new(), true),
+            Wait::Not => (sys::look(&list), true),
             Wait::Until(limit) => {
-                let first = self.first_timer();
-                let first = first.map(|at| at.saturating_duration_since(Instant::now()));
-                sys::wait(&list, first.into_iter().chain(limit).min())
+                let limit = limit.map(|limit| Instant::now() + limit);
+                let until = first.into_iter().chain(limit).min();
+                sys::wait(&list, until, &mut self.alarm)
             }
         };
         let ready = ready.into_iter().map(|n| keys[n]).collect::<Vec<_>>();
@@ -197,7 +199,7 @@ impl Reactor {
             .into_iter()
             .filter_map(|key| self.sources[key].waker.take())
             .collect();
-        if !self.timers.is_empty() {
+        if rings && first.is_some() {
             let later = self.timers.split_off(&(Instant::now(), u64::MAX));
             wakers.extend(std::mem::replace(&mut self.timers, later).into_values());
         }
@@ -348,6 +350,12 @@ impl Timer {
         if Instant::now() >= self.at {
             return Poll::Ready(());
         }
+        self.wait(cx);
+        Poll::Pending
+    }
+
+    /// [`poll`](Self::poll) for a moment that has certainly not come.
+    pub(crate) fn wait(&mut self, cx: &Context<'_>) {
         let waker = cx.waker().clone();
         drop(REACTOR.with_borrow_mut(|reactor| {
             let number = *self.number.get_or_insert_with(|| {
@@ -359,7 +367,6 @@ impl Timer {
         if !DRIVEN.get() {
             outside(&mut self.seen, cx.waker());
         }
-        Poll::Pending
     }
 }
 

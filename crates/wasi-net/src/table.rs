@@ -59,12 +59,17 @@ impl Connection {
         if let Some(end) = self.end {
             return Poll::Ready(end.map_or(Ok(0), Err));
         }
+        // A question that leaves only now has no answer yet. (One that can't
+        // leave may be waiting for this reader.)
+        if !self.behind.is_empty() {
+            self.send();
+            if self.behind.is_empty() && self.failed.is_none() {
+                return Poll::Pending;
+            }
+        }
         // Read first: readiness is often spurious, and an empty read no end.
         match self.socket.read(buf.len().min(READ_LEN)) {
-            Ok(Some(bytes)) if bytes.is_empty() => {
-                self.send();
-                Poll::Pending
-            }
+            Ok(Some(bytes)) if bytes.is_empty() => Poll::Pending,
             Ok(Some(bytes)) => {
                 buf[..bytes.len()].copy_from_slice(&bytes);
                 Poll::Ready(Ok(bytes.len()))

@@ -113,6 +113,15 @@ impl Waiting {
         self.timer = None;
     }
 
+    /// Starts the timer of a wait, if there is a limit.
+    fn start(&mut self, cx: &Context<'_>) {
+        let ends = self.timeout.map(after).into_iter().chain(self.deadline);
+        self.timer = ends.min().map(Timer::at);
+        if let Some(timer) = &mut self.timer {
+            timer.wait(cx);
+        }
+    }
+
     /// Waits for `event`, but not for too long.
     fn limit<T>(
         &mut self,
@@ -124,13 +133,12 @@ impl Waiting {
             Poll::Ready(result) => result,
             Poll::Pending => {
                 event.wait(cx.waker());
-                if self.timer.is_none() {
-                    let ends = self.timeout.map(after).into_iter().chain(self.deadline);
-                    self.timer = ends.min().map(Timer::at);
-                }
                 match &mut self.timer {
                     Some(timer) => ready!(timer.poll(cx)),
-                    None => return Poll::Pending,
+                    None => {
+                        self.start(cx);
+                        return Poll::Pending;
+                    }
                 }
                 event.cancel();
                 Err(ErrorKind::TimedOut)

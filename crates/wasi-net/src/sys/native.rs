@@ -6,16 +6,24 @@ use super::SocketOption;
 use crate::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const UNSUPPORTED: ErrorKind = ErrorKind::Unsupported;
 
-/// Sleeps until `timeout` has passed or this thread is unparked.
-pub(crate) fn wait(_: &[&Pollable], timeout: Option<Duration>) -> Vec<usize> {
-    match timeout {
-        Some(timeout) => std::thread::park_timeout(timeout),
+/// Stands for the timer of the last wait.
+pub(crate) type Alarm = ();
+
+/// Sleeps until the moment `until`, or until this thread is unparked.
+pub(crate) fn wait(_: &[&Pollable], until: Option<Instant>, (): &mut Alarm) -> (Vec<usize>, bool) {
+    match until {
+        Some(until) => std::thread::park_timeout(until.saturating_duration_since(Instant::now())),
         None => std::thread::park(),
     }
+    (Vec::new(), true)
+}
+
+/// There is nothing to look at.
+pub(crate) fn look(_: &[&Pollable]) -> Vec<usize> {
     Vec::new()
 }
 

@@ -6,7 +6,7 @@ use crate::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wasi::clocks::monotonic_clock::subscribe_duration;
 use wasi::io::poll::poll;
 use wasi::io::streams::{InputStream, OutputStream, StreamError};
@@ -20,29 +20,61 @@ use wasi::sockets::tcp_create_socket::create_tcp_socket;
 
 pub(crate) use wasi::io::poll::Pollable;
 
-/// Waits until one of `list` is ready or `timeout` has passed; gives the
-/// indices of what is ready.
+/// The timer of the last wait, kept for the next one.
+pub(crate) type Alarm = Option<(Instant, Pollable)>;
+
+/// Waits until one of `list` is ready or the moment `until` has come; gives the
+/// indices of what is ready, and whether it is time to look at the clock.
 ///
-/// A zero timer is subscribed afresh each time: the host yields to its own I/O
-/// only on the first poll of one.
+/// Every read starts a timeout of its own, so the first deadline moves on with
+/// each: `alarm` serves on as long as it is not too late. It may be too early,
+/// which costs one look at the clock.
 ///
 /// # Panics
 ///
 /// When there is nothing to wait for, since that wait would never end (the
 /// host traps on an empty list).
-pub(crate) fn wait(list: &[&Pollable], timeout: Option<Duration>) -> Vec<usize> {
-    let timer = timeout.map(subscribe_timer);
+pub(crate) fn wait(
+    list: &[&Pollable],
+    until: Option<Instant>,
+    alarm: &mut Alarm,
+) -> (Vec<usize>, bool) {
+    if let Some(until) = until
+        && alarm.as_ref().is_none_or(|(at, _)| *at > until)
+    {
+        let left = until.saturating_duration_since(Instant::now());
+        *alarm = Some((until, subscribe_timer(left)));
+    }
     let mut all = list.to_vec();
-    all.extend(&timer);
+    all.extend(
+        alarm
+            .iter()
+            .filter(|_| until.is_some())
+            .map(|(_, timer)| timer),
+    );
     assert!(
         !all.is_empty(),
         "block_on: the future waits for something that is no socket, name or timer of wasi-net"
     );
-    poll(&all)
-        .into_iter()
-        .map(|n| n as usize)
-        .filter(|&n| n < list.len())
-        .collect()
+    // In no particular order.
+    let mut ready: Vec<_> = poll(&all).into_iter().map(|n| n as usize).collect();
+    let found = ready.len();
+    ready.retain(|&n| n < list.len());
+    let rings = ready.len() < found;
+    if rings {
+        *alarm = None;
+    }
+    (ready, rings)
+}
+
+/// Gives the indices of what is ready now. The zero timer is a fresh one: the
+/// host yields to its own I/O only on the first poll of one.
+pub(crate) fn look(list: &[&Pollable]) -> Vec<usize> {
+    let timer = subscribe_timer(Duration::ZERO);
+    let mut all = list.to_vec();
+    all.push(&timer);
+    let ready = poll(&all).into_iter().map(|n| n as usize);
+    ready.filter(|&n| n < list.len()).collect()
 }
 
 /// A timer as a pollable.

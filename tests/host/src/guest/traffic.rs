@@ -39,12 +39,20 @@ pub struct Connection {
     pub bytes_read: u64,
     /// Client flights: maximal runs of writes with no such read between.
     pub flights: u64,
+    /// The fewest calls of the host from one write to the next, the second one
+    /// included: what a round trip costs when no wake-up is spurious.
+    pub fewest_calls_between_writes: Option<u64>,
+    calls_at_write: Option<u64>,
     writing: bool,
 }
 
 impl Connection {
-    fn record_write(&mut self, len: usize) {
+    fn record_write(&mut self, len: usize, host_calls: u64) {
         if len > 0 {
+            let between = self.calls_at_write.replace(host_calls);
+            let between = between.map(|before| host_calls - before);
+            let fewest = self.fewest_calls_between_writes.into_iter().chain(between);
+            self.fewest_calls_between_writes = fewest.min();
             self.writes += 1;
             self.bytes_written += len as u64;
             self.flights += u64::from(!std::mem::replace(&mut self.writing, true));
@@ -92,8 +100,10 @@ struct Counted<S> {
 }
 
 impl<S> Counted<S> {
-    fn record(&self, record: impl FnOnce(&mut Connection)) {
-        record(&mut self.recorder.lock().connections[self.connection]);
+    fn record(&self, record: impl FnOnce(&mut Connection, u64)) {
+        let mut traffic = self.recorder.lock();
+        let host_calls = traffic.host_calls;
+        record(&mut traffic.connections[self.connection], host_calls);
     }
 }
 
@@ -108,7 +118,7 @@ impl<S: Pollable> Pollable for Counted<S> {
 impl InputStream for Counted<DynInputStream> {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
         let bytes = self.inner.read(size)?;
-        self.record(|connection| connection.record_read(bytes.len()));
+        self.record(|connection, _| connection.record_read(bytes.len()));
         Ok(bytes)
     }
 
@@ -120,7 +130,7 @@ impl InputStream for Counted<DynInputStream> {
 #[wasmtime_wasi::async_trait]
 impl OutputStream for Counted<DynOutputStream> {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.record(|connection| connection.record_write(bytes.len()));
+        self.record(|connection, calls| connection.record_write(bytes.len(), calls));
         self.inner.write(bytes)
     }
 
