@@ -30,6 +30,11 @@ xflags::xflags! {
         cmd tidy {}
         /// Does everything that has to pass, in order.
         cmd ci {}
+        /// Measures, in ratios of one run: `cargo xtask bench net`.
+        cmd bench {
+            /// What to measure: net.
+            required what: String
+        }
         /// Builds a package for wasm32-wasip2; the tests call it.
         cmd guest-build {
             required package: String

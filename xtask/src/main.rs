@@ -3,6 +3,7 @@
 //! wasmtime is a dependency of `tests/host`, not of this program, so that a
 //! command which needs no wasmtime does not wait for it to build.
 
+mod bench;
 mod ci;
 mod demo;
 mod flags;
@@ -75,6 +76,7 @@ fn run(flags: flags::Xtask) -> anyhow::Result<ExitCode> {
         Task::Test(_) => test::test(&sh)?.print(),
         Task::Tidy(_) => tidy::tidy(&sh)?,
         Task::Ci(_) => ci::ci(&sh)?,
+        Task::Bench(flags) => bench::bench(&sh, &flags.what)?,
         Task::GuestBuild(build) => guest::build(&build.package)?,
         Task::GuestRun(run) => return guest::run(&run.args, None),
     }

@@ -155,6 +155,8 @@ thread_local! {
 #[derive(Default)]
 struct Reactor {
     sources: Slab<Source>,
+    /// The keys of the sources in the host's list, in its order.
+    listed: Vec<usize>,
     /// By moment, then by number, so that equal moments stay apart.
     timers: BTreeMap<(Instant, u64), Waker>,
     next_timer: u64,
@@ -178,27 +180,29 @@ struct Source {
 
 impl Reactor {
     fn wait(&mut self, wait: Wait) -> Vec<Waker> {
-        let (keys, list): (Vec<_>, Vec<_>) = self
-            .sources
-            .iter()
-            .filter(|(_, source)| source.waker.is_some())
-            .map(|(key, source)| (key, &source.pollable))
-            .unzip();
+        let mut list = Vec::with_capacity(self.sources.len() + 1);
+        self.listed.clear();
+        for (key, source) in &self.sources {
+            if source.waker.is_some() {
+                self.listed.push(key);
+                list.push(&source.pollable);
+            }
+        }
         let first = self.timers.first_key_value().map(|((at, _), _)| *at);
         let (ready, rings) = match wait {
             Wait::Not if list.is_empty() => (Vec::new(), true),
-            Wait::Not => (sys::look(&list), true),
+            Wait::Not => (sys::look(list), true),
             Wait::Until(limit) => {
                 let limit = limit.map(|limit| Instant::now() + limit);
                 let until = first.into_iter().chain(limit).min();
-                sys::wait(&list, until, &mut self.alarm)
+                sys::wait(list, until, &mut self.alarm)
             }
         };
-        let ready = ready.into_iter().map(|n| keys[n]).collect::<Vec<_>>();
-        let mut wakers: Vec<_> = ready
-            .into_iter()
-            .filter_map(|key| self.sources[key].waker.take())
-            .collect();
+        let mut wakers = Vec::with_capacity(ready.len());
+        for n in ready {
+            let key = self.listed[n as usize];
+            wakers.extend(self.sources[key].waker.take());
+        }
         if rings && first.is_some() {
             let later = self.timers.split_off(&(Instant::now(), u64::MAX));
             wakers.extend(std::mem::replace(&mut self.timers, later).into_values());

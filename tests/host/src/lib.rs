@@ -3,5 +3,6 @@
 pub mod ca;
 pub mod fault;
 pub mod guest;
+pub mod peers;
 pub mod sendmail;
 pub mod smtp;

@@ -14,7 +14,7 @@ const UNSUPPORTED: ErrorKind = ErrorKind::Unsupported;
 pub(crate) type Alarm = ();
 
 /// Sleeps until the moment `until`, or until this thread is unparked.
-pub(crate) fn wait(_: &[&Pollable], until: Option<Instant>, (): &mut Alarm) -> (Vec<usize>, bool) {
+pub(crate) fn wait(_: Vec<&Pollable>, until: Option<Instant>, (): &mut Alarm) -> (Vec<u32>, bool) {
     match until {
         Some(until) => std::thread::park_timeout(until.saturating_duration_since(Instant::now())),
         None => std::thread::park(),
@@ -23,7 +23,7 @@ pub(crate) fn wait(_: &[&Pollable], until: Option<Instant>, (): &mut Alarm) -> (
 }
 
 /// There is nothing to look at.
-pub(crate) fn look(_: &[&Pollable]) -> Vec<usize> {
+pub(crate) fn look(_: Vec<&Pollable>) -> Vec<u32> {
     Vec::new()
 }
 

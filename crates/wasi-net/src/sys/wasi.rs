@@ -3,6 +3,7 @@
 
 use super::SocketOption;
 use crate::ErrorKind;
+use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::sync::Arc;
 use std::task::Poll;
@@ -24,7 +25,8 @@ pub(crate) use wasi::io::poll::Pollable;
 pub(crate) type Alarm = Option<(Instant, Pollable)>;
 
 /// Waits until one of `list` is ready or the moment `until` has come; gives the
-/// indices of what is ready, and whether it is time to look at the clock.
+/// indices of what is ready, in no order, and whether it is time to look at the
+/// clock.
 ///
 /// Every read starts a timeout of its own, so the first deadline moves on with
 /// each: `alarm` serves on as long as it is not too late. It may be too early,
@@ -35,31 +37,32 @@ pub(crate) type Alarm = Option<(Instant, Pollable)>;
 /// When there is nothing to wait for, since that wait would never end (the
 /// host traps on an empty list).
 pub(crate) fn wait(
-    list: &[&Pollable],
+    list: Vec<&Pollable>,
     until: Option<Instant>,
     alarm: &mut Alarm,
-) -> (Vec<usize>, bool) {
+) -> (Vec<u32>, bool) {
     if let Some(until) = until
         && alarm.as_ref().is_none_or(|(at, _)| *at > until)
     {
         let left = until.saturating_duration_since(Instant::now());
         *alarm = Some((until, subscribe_timer(left)));
     }
-    let mut all = list.to_vec();
-    all.extend(
+    // Moved to be a list of the shorter lifetime of the alarm.
+    let (len, mut list): (_, Vec<&Pollable>) = (list.len(), list);
+    list.extend(
         alarm
             .iter()
             .filter(|_| until.is_some())
             .map(|(_, timer)| timer),
     );
     assert!(
-        !all.is_empty(),
+        !list.is_empty(),
         "block_on: the future waits for something that is no socket, name or timer of wasi-net"
     );
-    // In no particular order.
-    let mut ready: Vec<_> = poll(&all).into_iter().map(|n| n as usize).collect();
+    let mut ready = poll(&list);
+    SPENT.set(ready.len());
     let found = ready.len();
-    ready.retain(|&n| n < list.len());
+    ready.retain(|&n| (n as usize) < len);
     let rings = ready.len() < found;
     if rings {
         *alarm = None;
@@ -69,12 +72,33 @@ pub(crate) fn wait(
 
 /// Gives the indices of what is ready now. The zero timer is a fresh one: the
 /// host yields to its own I/O only on the first poll of one.
-pub(crate) fn look(list: &[&Pollable]) -> Vec<usize> {
+pub(crate) fn look(list: Vec<&Pollable>) -> Vec<u32> {
     let timer = subscribe_timer(Duration::ZERO);
-    let mut all = list.to_vec();
-    all.push(&timer);
-    let ready = poll(&all).into_iter().map(|n| n as usize);
-    ready.filter(|&n| n < list.len()).collect()
+    let (len, mut list): (_, Vec<&Pollable>) = (list.len(), list);
+    list.push(&timer);
+    let mut ready = poll(&list);
+    ready.retain(|&n| (n as usize) < len);
+    ready
+}
+
+/// wasmtime runs a component in a tokio task, and tokio gives a task 128 I/O
+/// operations a turn: after those every socket looks as if it were not ready,
+/// until the task yields. With many sockets that would be most of the time.
+const TURN: usize = 100;
+
+thread_local! {
+    /// I/O operations since the host last had a turn.
+    static SPENT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Counts an I/O operation, and gives the host a turn when it is due.
+fn spend() {
+    let spent = SPENT.get() + 1;
+    SPENT.set(spent);
+    if spent > TURN {
+        look(Vec::new());
+        SPENT.set(1);
+    }
 }
 
 /// A timer as a pollable.
@@ -130,6 +154,7 @@ impl Connecting {
     /// The streams once the connection stands. The host makes progress only
     /// when it is polled or asked.
     pub(crate) fn finish(&self) -> Poll<Result<Streams, ErrorKind>> {
+        spend();
         match self.socket.finish_connect() {
             Err(ErrorCode::WouldBlock) => Poll::Pending,
             done => Poll::Ready(done.map_err(network_error)),
@@ -167,6 +192,7 @@ impl Socket {
 
     /// Up to `len` bytes: empty when none are there yet, `None` at the end.
     pub(crate) fn read(&self, len: usize) -> Result<Option<Vec<u8>>, ErrorKind> {
+        spend();
         match self.input.read(len as u64) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(StreamError::Closed) => Ok(None),
@@ -177,11 +203,13 @@ impl Socket {
     /// How many bytes the next [`write`](Self::write) may take; 0 while an
     /// earlier one is in flight. Reports that one's failure.
     pub(crate) fn permit(&self) -> Result<usize, ErrorKind> {
+        spend();
         let permit = self.output.check_write().map_err(stream_error)?;
         Ok(usize::try_from(permit).unwrap_or(usize::MAX))
     }
 
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), ErrorKind> {
+        spend();
         self.output.write(bytes).map_err(stream_error)
     }
 

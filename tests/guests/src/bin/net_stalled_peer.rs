@@ -1,6 +1,7 @@
 //! A peer that neither reads nor writes: every wait ends by its timeout, never
 //! early, and dropping the stream does not wait:
-//! `net_stalled_peer EXECUTOR PORT`. Prints `dropped` while the peer stalls.
+//! `net_stalled_peer EXECUTOR PORT`. Prints how many bytes were pending and the
+//! milliseconds of the drop, while the peer stalls.
 
 use futures_lite::{AsyncReadExt as _, AsyncWriteExt as _};
 use std::io::{self, ErrorKind};
@@ -53,7 +54,9 @@ fn main() {
             &stream.read(&mut [0]).await.unwrap_err(),
             Instant::now() - TIMEOUT,
         );
+        let start = Instant::now();
         drop(stream);
-        println!("dropped");
+        let took = start.elapsed();
+        println!("{sent} {:.3}", took.as_secs_f64() * 1000.0);
     });
 }

@@ -1,0 +1,119 @@
+//! Plain TCP peers: an echo, a source and a sink.
+
+use crate::guest::{Guest, Outcome};
+use std::io;
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+
+/// What a peer does with each connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// Sends back what it reads.
+    Echo,
+    /// Sends so many bytes, and closes.
+    Source(usize),
+    /// Reads to the end, and closes.
+    Sink,
+}
+
+/// A peer that serves every connection on a port of 127.0.0.1 as long as this
+/// lives.
+#[derive(Debug)]
+pub struct PeerServer {
+    addr: SocketAddr,
+    _accepting: JoinSet<()>,
+}
+
+impl PeerServer {
+    /// Starts it on a free port.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub async fn start(peer: Peer) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let addr = listener.local_addr()?;
+        let mut accepting = JoinSet::new();
+        accepting.spawn(async move {
+            let mut sessions = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                // A client that resets has had enough.
+                sessions.spawn(async move { drop(peer.serve(stream).await) });
+            }
+        });
+        Ok(Self {
+            addr,
+            _accepting: accepting,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The port of that.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.addr.port()
+    }
+}
+
+impl Peer {
+    async fn serve(self, mut stream: TcpStream) -> io::Result<()> {
+        match self {
+            Self::Echo => {
+                let (mut read, mut write) = stream.split();
+                tokio::io::copy(&mut read, &mut write).await?;
+            }
+            Self::Source(len) => {
+                let chunk = vec![7; 256 * 1024];
+                let mut left = len;
+                while left > 0 {
+                    let part = left.min(chunk.len());
+                    stream.write_all(&chunk[..part]).await?;
+                    left -= part;
+                }
+            }
+            Self::Sink => {
+                let mut buf = vec![0; 256 * 1024];
+                while stream.read(&mut buf).await? > 0 {}
+            }
+        }
+        stream.shutdown().await
+    }
+}
+
+/// Runs the guest `net_graveyard` with `count` peers that never read, and that
+/// are closed once the guest has dropped its streams and made `trips` round
+/// trips beside them.
+///
+/// # Errors
+///
+/// The system's.
+pub async fn stalling(guest: Guest, count: usize, trips: usize) -> io::Result<Outcome> {
+    let echo = PeerServer::start(Peer::Echo).await?;
+    let socket = TcpSocket::new_v4()?;
+    // A thousand stalled peers would hold gigabytes with the kernel's default.
+    socket.set_recv_buffer_size(4096)?;
+    socket.bind(([127, 0, 0, 1], 0).into())?;
+    let stalled = socket.listen(1024)?;
+    let control = TcpListener::bind("127.0.0.1:0").await?;
+    let ports = [stalled.local_addr()?, echo.addr(), control.local_addr()?];
+    let guest = ports
+        .iter()
+        .fold(guest, |guest, addr| guest.arg(addr.port()));
+    let guest = tokio::spawn(guest.arg(count).arg(trips).run());
+    let (mut control, _) = control.accept().await?;
+    let mut peers = Vec::new();
+    for _ in 0..count {
+        peers.push(stalled.accept().await?);
+    }
+    control.read_exact(&mut [0]).await?;
+    drop(peers);
+    control.shutdown().await?;
+    Ok(guest.await?)
+}
