@@ -1,13 +1,13 @@
 //! Connecting by name: all addresses of a host, raced as RFC 8305 says.
 //!
 //! The order of events is decided by [`Race`], which has no clock and no
-//! sockets; the driver beside it has nothing else.
+//! sockets; the driver here has nothing else.
 
+use crate::race::Race;
 use crate::reactor::{Registration, Timer};
 use crate::resolve::{Resolve, resolve, resolve_by};
 use crate::time::{after, timeout};
 use crate::{Error, ErrorKind, Operation, TcpStream, WasiTarget, sys};
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -125,11 +125,11 @@ impl Connector {
         addresses: Vec<SocketAddr>,
         deadline: Instant,
     ) -> Result<TcpStream, Error> {
-        let mut race = Race::new(interleave(addresses), self.stagger);
+        let mut race = Race::new(addresses, self.stagger);
         let mut attempts: Vec<Attempt> = Vec::new();
-        let mut failures = Vec::new();
         let mut overall = Timer::at(deadline);
-        poll_fn(|cx| {
+        let mut next_start = None;
+        let outcome = poll_fn(|cx| {
             loop {
                 let mut index = 0;
                 while index < attempts.len() {
@@ -137,9 +137,7 @@ impl Connector {
                         Poll::Pending => index += 1,
                         Poll::Ready(Ok(stream)) => return Poll::Ready(Ok(stream)),
                         Poll::Ready(Err(kind)) => {
-                            let address = attempts.swap_remove(index).address;
-                            failures.push(Error::new(Operation::Connect, address, kind));
-                            race.failed();
+                            race.failed(attempts.swap_remove(index).address, kind);
                         }
                     }
                 }
@@ -148,29 +146,25 @@ impl Connector {
                 };
                 match Attempt::start(address, after(self.attempt_timeout)) {
                     Ok(attempt) => attempts.push(attempt),
-                    Err(kind) => {
-                        failures.push(Error::new(Operation::Connect, address, kind));
-                        race.failed();
-                    }
+                    Err(kind) => race.failed(address, kind),
                 }
             }
-            let failed = |kind, failures: &mut Vec<_>| {
-                Poll::Ready(Err(Error::of_attempts(
-                    subject.clone(),
-                    kind,
-                    std::mem::take(failures),
-                )))
-            };
-            if race.is_over() {
-                return failed(None, &mut failures);
+            if race.is_lost() {
+                return Poll::Ready(Err(None));
             }
             if overall.poll(cx).is_ready() {
-                return failed(Some(ErrorKind::TimedOut), &mut failures);
+                return Poll::Ready(Err(Some(ErrorKind::TimedOut)));
             }
-            race.poll_next_start(cx);
+            next_start = race.next_start().map(Timer::at);
+            if let Some(timer) = &mut next_start
+                && timer.poll(cx).is_ready()
+            {
+                cx.waker().wake_by_ref();
+            }
             Poll::Pending
         })
-        .await
+        .await;
+        outcome.map_err(|kind| Error::of_attempts(subject, kind, race.into_failures()))
     }
 }
 
@@ -218,119 +212,5 @@ impl Attempt {
                 self.timer.poll(cx).map(|()| Err(ErrorKind::TimedOut))
             }
         }
-    }
-}
-
-/// When to start which attempt. Source: RFC 8305 section 5.
-struct Race {
-    waiting: VecDeque<SocketAddr>,
-    running: usize,
-    /// When the next attempt may start beside those that run.
-    next_start: Option<Instant>,
-    stagger: Duration,
-    timer: Option<Timer>,
-}
-
-impl Race {
-    fn new(addresses: Vec<SocketAddr>, stagger: Duration) -> Self {
-        let waiting = addresses.into();
-        Self {
-            waiting,
-            running: 0,
-            next_start: None,
-            stagger,
-            timer: None,
-        }
-    }
-
-    /// The address to start now, if one is due.
-    fn start(&mut self, now: Instant) -> Option<SocketAddr> {
-        if self.next_start.is_some_and(|at| now < at) {
-            return None;
-        }
-        let address = self.waiting.pop_front()?;
-        self.running += 1;
-        self.next_start = Some(now + self.stagger);
-        Some(address)
-    }
-
-    /// An attempt ended without a connection: the next one need not wait.
-    fn failed(&mut self) {
-        self.running -= 1;
-        self.next_start = None;
-    }
-
-    fn is_over(&self) -> bool {
-        self.waiting.is_empty() && self.running == 0
-    }
-
-    /// Has the task woken when the next attempt is due.
-    fn poll_next_start(&mut self, cx: &Context<'_>) {
-        self.timer = self
-            .next_start
-            .filter(|_| !self.waiting.is_empty())
-            .map(Timer::at);
-        if let Some(timer) = &mut self.timer
-            && timer.poll(cx).is_ready()
-        {
-            cx.waker().wake_by_ref();
-        }
-    }
-}
-
-/// Alternates the families, the first address's family first, otherwise in the
-/// host's order. Source: RFC 8305 section 4.
-fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let first_is_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let (first, second): (VecDeque<_>, VecDeque<_>) = addresses
-        .into_iter()
-        .partition(|address| address.is_ipv6() == first_is_ipv6);
-    let (mut turns, mut out) = ([first, second], Vec::new());
-    while turns.iter().any(|turn| !turn.is_empty()) {
-        out.extend(turns.iter_mut().filter_map(VecDeque::pop_front));
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn addresses(list: &[&str]) -> Vec<SocketAddr> {
-        list.iter()
-            .map(|ip| SocketAddr::new(ip.parse().unwrap(), 25))
-            .collect()
-    }
-
-    #[test]
-    fn families_alternate_in_the_hosts_order() {
-        let mixed = addresses(&["::1", "::2", "::3", "192.0.2.1", "192.0.2.2"]);
-        let expected = addresses(&["::1", "192.0.2.1", "::2", "192.0.2.2", "::3"]);
-        assert_eq!(interleave(mixed), expected);
-        let v4_first = addresses(&["192.0.2.1", "192.0.2.2", "::1"]);
-        assert_eq!(
-            interleave(v4_first),
-            addresses(&["192.0.2.1", "::1", "192.0.2.2"])
-        );
-        assert_eq!(interleave(Vec::new()), Vec::new());
-    }
-
-    #[test]
-    fn attempts_start_staggered_and_at_once_after_a_failure() {
-        let list = addresses(&["::1", "192.0.2.1", "::2"]);
-        let mut race = Race::new(list.clone(), Duration::from_millis(250));
-        let start = Instant::now();
-        let at = |ms| start + Duration::from_millis(ms);
-        assert_eq!(race.start(at(0)), Some(list[0]));
-        assert_eq!(race.start(at(249)), None);
-        assert_eq!(race.start(at(250)), Some(list[1]));
-        assert_eq!(race.start(at(251)), None);
-        race.failed();
-        assert_eq!(race.start(at(251)), Some(list[2]));
-        assert_eq!(race.start(at(9999)), None);
-        race.failed();
-        assert!(!race.is_over());
-        race.failed();
-        assert!(race.is_over());
     }
 }

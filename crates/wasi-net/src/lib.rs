@@ -39,6 +39,7 @@
 mod connect;
 mod error;
 mod join;
+mod race;
 #[cfg(all(target_os = "wasi", target_env = "p2"))]
 pub mod raw;
 mod reactor;

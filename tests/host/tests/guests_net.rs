@@ -351,6 +351,7 @@ async fn net_two_families() {
 fn every_guest_has_a_test_of_its_name() {
     let tests = [
         include_str!("guests_net.rs"),
+        include_str!("guests_peers.rs"),
         include_str!("guests_smtp.rs"),
     ]
     .concat();

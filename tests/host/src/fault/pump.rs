@@ -92,10 +92,7 @@ impl<'a> Pump<'a> {
 
     /// Sends the FIN ahead of what is not yet forwarded, which is discarded.
     pub(super) async fn close(&mut self) {
-        if self.state == State::Over {
-            return;
-        }
-        // A peer that is gone needs none.
+        // A peer that is gone, or has had it, needs none.
         _ = self.into.shutdown().await;
         self.state = if self.ended {
             State::Over

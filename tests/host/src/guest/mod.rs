@@ -2,9 +2,11 @@
 //! folders, arguments, environment and captured output.
 
 mod engine;
+mod http;
 mod traffic;
 
 pub use engine::{Component, build};
+pub use http::HttpHandler;
 pub use traffic::{Connection, Traffic};
 
 use std::path::PathBuf;
@@ -170,37 +172,38 @@ impl Guest {
     ///
     /// When a folder can't be opened: a test's own mistake.
     pub async fn run(self) -> Outcome {
-        let (stdout, stderr) = (
-            MemoryOutputPipe::new(OUTPUT_LEN),
-            MemoryOutputPipe::new(OUTPUT_LEN),
-        );
+        let (state, printed) = self.state();
+        let traffic = state.traffic.clone();
+        let run = limited(self.limit, run(&self.component, state));
+        Outcome {
+            ending: run.await.unwrap_or(Ending::TimedOut),
+            stdout: printed.stdout(),
+            stderr: printed.stderr(),
+            traffic: traffic.take(),
+        }
+    }
+
+    /// What the host keeps for it, and what it will have printed.
+    fn state(&self) -> (State, Printed) {
+        let printed = Printed {
+            stdout: MemoryOutputPipe::new(OUTPUT_LEN),
+            stderr: MemoryOutputPipe::new(OUTPUT_LEN),
+        };
         let mut wasi = self.wasi();
         if self.inherit_stdio {
             wasi.inherit_stdio();
         } else {
             wasi.stdin(MemoryInputPipe::new(self.stdin.clone()));
-            wasi.stdout(stdout.clone()).stderr(stderr.clone());
+            wasi.stdout(printed.stdout.clone());
+            wasi.stderr(printed.stderr.clone());
         }
-        let traffic = traffic::Recorder::default();
         let state = State {
             wasi: wasi.build(),
+            http: http::Http::default(),
             table: ResourceTable::new(),
-            traffic: traffic.clone(),
+            traffic: traffic::Recorder::default(),
         };
-        let run = run(&self.component, state);
-        let ending = match self.limit {
-            None => run.await,
-            Some(limit) => tokio::time::timeout(limit, run)
-                .await
-                .unwrap_or(Ending::TimedOut),
-        };
-        let text = |pipe: MemoryOutputPipe| String::from_utf8_lossy(&pipe.contents()).into_owned();
-        Outcome {
-            ending,
-            stdout: text(stdout),
-            stderr: text(stderr),
-            traffic: traffic.take(),
-        }
+        (state, printed)
     }
 
     fn wasi(&self) -> WasiCtxBuilder {
@@ -229,6 +232,30 @@ impl Guest {
     }
 }
 
+/// A guest's captured output.
+struct Printed {
+    stdout: MemoryOutputPipe,
+    stderr: MemoryOutputPipe,
+}
+
+impl Printed {
+    fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.stdout.contents()).into_owned()
+    }
+
+    fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.stderr.contents()).into_owned()
+    }
+}
+
+/// `None` when the time is over.
+async fn limited<F: Future>(limit: Option<Duration>, future: F) -> Option<F::Output> {
+    match limit {
+        None => Some(future.await),
+        Some(limit) => tokio::time::timeout(limit, future).await.ok(),
+    }
+}
+
 async fn run(component: &Component, state: State) -> Ending {
     match try_run(component, state).await {
         Ok(Ok(())) => Ending::Exit(0),
@@ -241,11 +268,21 @@ async fn run(component: &Component, state: State) -> Ending {
 }
 
 async fn try_run(component: &Component, state: State) -> wasmtime::Result<Result<(), ()>> {
-    let engine = engine::engine();
-    let mut linker = Linker::new(engine);
+    let (linker, mut store) = (linker()?, store(state));
+    let command = Command::instantiate_async(&mut store, component.inner(), &linker).await?;
+    command.wasi_cli_run().call_run(&mut store).await
+}
+
+/// What every guest may import.
+fn linker() -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine::engine());
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     traffic::wrap_connections(&mut linker)?;
-    let mut store = Store::new(engine, state);
+    Ok(linker)
+}
+
+fn store(state: State) -> Store<State> {
+    let mut store = Store::new(engine::engine(), state);
     // Each tick of the epoch gives the tokio runtime a turn, so that a limit
     // ends even a guest that never waits.
     store.epoch_deadline_async_yield_and_update(1);
@@ -255,13 +292,13 @@ async fn try_run(component: &Component, state: State) -> wasmtime::Result<Result
         }
         Ok(())
     });
-    let command = Command::instantiate_async(&mut store, component.inner(), &linker).await?;
-    command.wasi_cli_run().call_run(&mut store).await
+    store
 }
 
 /// What the host keeps for a running guest.
 struct State {
     wasi: WasiCtx,
+    http: http::Http,
     table: ResourceTable,
     traffic: traffic::Recorder,
 }

@@ -1,0 +1,261 @@
+//! When to try which address: RFC 8305 as a state machine without clock,
+//! sockets or wakers. [`Connector`](crate::Connector) drives it.
+
+use crate::{Error, ErrorKind, Operation};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// A race between the addresses of one host. Source: RFC 8305 section 5.
+pub(crate) struct Race {
+    waiting: VecDeque<SocketAddr>,
+    running: Vec<SocketAddr>,
+    failures: Vec<Error>,
+    /// When the next attempt may start beside those that run; at once if `None`.
+    next_start: Option<Instant>,
+    stagger: Duration,
+}
+
+impl Race {
+    /// `addresses` as the resolver gave them, the best first.
+    pub(crate) fn new(addresses: Vec<SocketAddr>, stagger: Duration) -> Self {
+        Self {
+            waiting: interleave(addresses).into(),
+            running: Vec::new(),
+            failures: Vec::new(),
+            next_start: None,
+            stagger,
+        }
+    }
+
+    /// The address to start an attempt to now, if one is due.
+    pub(crate) fn start(&mut self, now: Instant) -> Option<SocketAddr> {
+        if self.next_start.is_some_and(|at| now < at) {
+            return None;
+        }
+        let address = self.waiting.pop_front()?;
+        self.running.push(address);
+        self.next_start = Some(now + self.stagger);
+        Some(address)
+    }
+
+    /// When [`start`](Self::start) has the next address, if there is one.
+    pub(crate) fn next_start(&self) -> Option<Instant> {
+        self.next_start.filter(|_| !self.waiting.is_empty())
+    }
+
+    /// An attempt ended without a connection: the next one need not wait.
+    pub(crate) fn failed(&mut self, address: SocketAddr, kind: ErrorKind) {
+        self.running.retain(|running| *running != address);
+        self.failures
+            .push(Error::new(Operation::Connect, address, kind));
+        self.next_start = None;
+    }
+
+    /// Whether every address has failed.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.waiting.is_empty() && self.running.is_empty()
+    }
+
+    /// The time is over: what still runs has failed for that reason. Gives all
+    /// failures, in their order.
+    pub(crate) fn into_failures(mut self) -> Vec<Error> {
+        for address in std::mem::take(&mut self.running) {
+            self.failed(address, ErrorKind::TimedOut);
+        }
+        self.failures
+    }
+}
+
+/// Alternates the families, the first address's family first, otherwise in the
+/// host's order, without repetitions. Source: RFC 8305 section 4.
+fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let mut turns = [VecDeque::new(), VecDeque::new()];
+    for address in addresses {
+        let turn = &mut turns[usize::from(address.is_ipv6() != first_is_ipv6)];
+        if !turn.contains(&address) {
+            turn.push_back(address);
+        }
+    }
+    let mut out = Vec::new();
+    while turns.iter().any(|turn| !turn.is_empty()) {
+        out.extend(turns.iter_mut().filter_map(VecDeque::pop_front));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn addresses(list: &[&str]) -> Vec<SocketAddr> {
+        list.iter()
+            .map(|ip| SocketAddr::new(ip.parse().unwrap(), 25))
+            .collect()
+    }
+
+    #[test]
+    fn families_alternate_in_the_hosts_order() {
+        let mixed = addresses(&["::1", "::2", "::1", "::3", "192.0.2.1", "192.0.2.2"]);
+        let expected = addresses(&["::1", "192.0.2.1", "::2", "192.0.2.2", "::3"]);
+        assert_eq!(interleave(mixed), expected);
+        let v4_first = addresses(&["192.0.2.1", "192.0.2.2", "::1"]);
+        assert_eq!(
+            interleave(v4_first),
+            addresses(&["192.0.2.1", "::1", "192.0.2.2"])
+        );
+        assert_eq!(interleave(Vec::new()), Vec::new());
+    }
+
+    const STAGGER: u64 = 250;
+
+    /// What an attempt does: so many milliseconds after its start it connects
+    /// or fails, or it never ends.
+    #[derive(Clone, Copy, Debug)]
+    enum Fate {
+        Connects(u64),
+        Fails(u64),
+        Hangs,
+    }
+
+    impl Fate {
+        fn at(self) -> Option<u64> {
+            match self {
+                Self::Connects(at) | Self::Fails(at) => Some(at),
+                Self::Hangs => None,
+            }
+        }
+    }
+
+    fn fate() -> impl Strategy<Value = Fate> {
+        prop_oneof![
+            (0..900_u64).prop_map(Fate::Connects),
+            (0..900_u64).prop_map(Fate::Fails),
+            Just(Fate::Hangs),
+        ]
+    }
+
+    /// An event of a simulated race, with its millisecond.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Event {
+        Started(u64, SocketAddr),
+        Failed(u64, SocketAddr),
+        Won(u64, SocketAddr),
+    }
+
+    /// Runs a race on a clock of its own, until it is won, lost or at `end`.
+    fn simulate(hosts: &[(SocketAddr, Fate)], end: u64) -> (Vec<Event>, Race) {
+        let zero = Instant::now();
+        let at = |ms| zero + Duration::from_millis(ms);
+        let fate_of = |address| hosts.iter().find(|(a, _)| *a == address).unwrap().1;
+        let list = hosts.iter().map(|(address, _)| *address).collect();
+        let mut race = Race::new(list, Duration::from_millis(STAGGER));
+        let (mut events, mut running, mut now) = (Vec::new(), Vec::new(), 0);
+        loop {
+            while let Some(address) = race.start(at(now)) {
+                events.push(Event::Started(now, address));
+                running.push((address, now, fate_of(address)));
+            }
+            let due = |(_, start, fate): &(_, u64, Fate)| fate.at().map(|after| start + after);
+            let next = running.iter().filter_map(due).min();
+            let timer = race
+                .next_start()
+                .map(|at| u64::try_from((at - zero).as_millis()).unwrap());
+            let Some(then) = next
+                .into_iter()
+                .chain(timer)
+                .min()
+                .filter(|then| *then <= end)
+            else {
+                return (events, race);
+            };
+            now = then;
+            if let Some(index) = running.iter().position(|entry| due(entry) == Some(now)) {
+                let (address, _, fate) = running.swap_remove(index);
+                if matches!(fate, Fate::Connects(_)) {
+                    events.push(Event::Won(now, address));
+                    return (events, race);
+                }
+                events.push(Event::Failed(now, address));
+                race.failed(address, ErrorKind::ConnectionRefused);
+            }
+        }
+    }
+
+    fn hosts() -> impl Strategy<Value = Vec<(SocketAddr, Fate)>> {
+        prop::collection::vec((any::<bool>(), fate()), 0..8).prop_map(|fates| {
+            let address = |(n, (ipv6, fate)): (usize, (bool, Fate))| {
+                let ip = if ipv6 {
+                    format!("2001:db8::{n}")
+                } else {
+                    format!("192.0.2.{n}")
+                };
+                (SocketAddr::new(ip.parse().unwrap(), 25), fate)
+            };
+            fates.into_iter().enumerate().map(address).collect()
+        })
+    }
+
+    const END: u64 = 5000;
+
+    proptest! {
+        #[test]
+        fn attempts_start_in_order_and_not_before_their_time(hosts in hosts()) {
+            let (events, _) = simulate(&hosts, END);
+            let order = interleave(hosts.iter().map(|(address, _)| *address).collect());
+            let started: Vec<_> = events.iter().enumerate().filter_map(|(n, event)| match event {
+                Event::Started(at, address) => Some((n, *at, *address)),
+                _ => None,
+            }).collect();
+            for (nth, (n, at, address)) in started.iter().enumerate() {
+                prop_assert_eq!(*address, order[nth]);
+                if nth == 0 {
+                    prop_assert_eq!(*at, 0, "the first at once");
+                    continue;
+                }
+                let (_, before, _) = started[nth - 1];
+                match events[n - 1] {
+                    // Right behind a failure, or a stagger after the last start.
+                    Event::Failed(failed, _) => prop_assert_eq!(*at, failed),
+                    _ => prop_assert_eq!(*at, before + STAGGER),
+                }
+            }
+        }
+
+        #[test]
+        fn the_first_connection_wins_and_the_rest_is_cancelled(hosts in hosts()) {
+            let (events, race) = simulate(&hosts, END);
+            let won = |event: &Event| matches!(event, Event::Won(..));
+            if let Some(n) = events.iter().position(won) {
+                prop_assert_eq!(n, events.len() - 1, "nothing after it");
+                let Event::Won(_, winner) = events[n] else { unreachable!() };
+                // What runs is what the driver drops: nobody who has failed.
+                let failed = race.failures.iter().map(|error| error.subject().to_owned());
+                let failed: Vec<_> = failed.collect();
+                prop_assert!(race.running.contains(&winner));
+                prop_assert!(race.running.iter().all(|a| !failed.contains(&a.to_string())));
+            }
+        }
+
+        #[test]
+        fn every_failure_is_kept_once_and_in_order(hosts in hosts()) {
+            let (events, race) = simulate(&hosts, END);
+            let lost = race.is_lost();
+            let order: Vec<_> = events.iter().filter_map(|event| match event {
+                Event::Failed(_, address) => Some(address.to_string()),
+                _ => None,
+            }).collect();
+            let hanging = race.running.len();
+            let failures = race.into_failures();
+            let (early, late) = failures.split_at(order.len());
+            let subjects: Vec<_> = early.iter().map(Error::subject).collect();
+            prop_assert_eq!(subjects, order);
+            prop_assert_eq!(late.len(), hanging);
+            prop_assert!(late.iter().all(|error| error.kind() == ErrorKind::TimedOut));
+            let all_fail = hosts.iter().all(|(_, fate)| matches!(fate, Fate::Fails(_)));
+            prop_assert_eq!(lost, all_fail && failures.len() == hosts.len());
+        }
+    }
+}

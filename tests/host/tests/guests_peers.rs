@@ -1,0 +1,72 @@
+//! Runs the guests of `tests/guests` that meet other people's code: under
+//! somebody's `main`, and below somebody's protocol. One test each, of the same
+//! name.
+
+use std::future::poll_fn;
+use test_host::guest::{Guest, HttpHandler, Network, build};
+use test_host::peers::{Peer, PeerServer};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::compat::{FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
+use yamux::{Config, Connection, Mode};
+
+fn guest(name: &str) -> Guest {
+    Guest::new(&build("test-guests", name), name).network(Network::Loopback)
+}
+
+#[tokio::test]
+async fn net_http_handler() {
+    let echo = PeerServer::start(Peer::Echo).await.unwrap();
+    let path = format!("/?port={}", echo.port());
+    let text = "round trips: 10\na read was cancelled\nround trips: 1\nbody: round trips: 1\n";
+    for request in 0..3 {
+        let mut handler = guest("net_http_handler").serve().await;
+        let answer = handler.get(&path).await;
+        assert_eq!(answer, (200, text.to_owned()), "instance {request}");
+        assert_eq!(writes(handler), [11, 1], "one write a round trip");
+    }
+    let mut handler = guest("net_http_handler").serve().await;
+    let kept = "kept: round trips: 1\n";
+    for kept in ["", kept, kept] {
+        assert_eq!(handler.get(&path).await, (200, format!("{kept}{text}")));
+    }
+    assert_eq!(writes(handler), [12, 1, 12, 1, 11, 1]);
+}
+
+/// Ends an instance, and gives the writes of each of its connections.
+fn writes(handler: HttpHandler) -> Vec<u64> {
+    let connections = handler.end().connections;
+    connections.iter().map(|one| one.writes).collect()
+}
+
+/// Echoes on every substream until the client closes, which may be a reset, and
+/// counts them.
+async fn echo_substreams(stream: TcpStream) -> usize {
+    let mut connection = Connection::new(stream.compat(), Config::default(), Mode::Server);
+    let mut echoes = JoinSet::new();
+    while let Some(Ok(substream)) = poll_fn(|cx| connection.poll_next_inbound(cx)).await {
+        let substream = substream.compat();
+        echoes.spawn(async move {
+            let (mut read, mut write) = tokio::io::split(substream);
+            tokio::io::copy(&mut read, &mut write).await.unwrap();
+            write.shutdown().await.unwrap();
+        });
+    }
+    echoes.join_all().await.len()
+}
+
+#[tokio::test]
+async fn net_yamux() {
+    for executor in ["own", "wstd", "futures-lite", "tokio"] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            echo_substreams(stream).await
+        });
+        let guest = guest("net_yamux").arg(executor).arg(port);
+        guest.run().await.expect_success();
+        assert_eq!(server.await.unwrap(), 8, "{executor}");
+    }
+}
