@@ -50,6 +50,9 @@ pub(crate) fn test(sh: &Shell) -> anyhow::Result<Tally> {
         .into_iter()
         .chain(libraries());
     run(sh, &mut tally, guests)?;
+    // The workspace README's example needs a component, as do the others.
+    let readme = "test --doc --target wasm32-wasip2 --package test-guests";
+    run(sh, &mut tally, readme.split(' '))?;
     Ok(tally)
 }
 

@@ -1,6 +1,7 @@
 //! What no compiler checks: the rules of this project's files.
 
 use anyhow::ensure;
+use std::collections::BTreeSet;
 use std::path::Path;
 use xshell::{Shell, cmd};
 
@@ -29,8 +30,26 @@ pub(crate) fn tidy(sh: &Shell) -> anyhow::Result<()> {
             }
         }
     }
+    wrong.extend(too_many_dependencies(sh)?);
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
     Ok(())
+}
+
+/// `wasi-net` promises at most four crates beside the bindings.
+fn too_many_dependencies(sh: &Shell) -> anyhow::Result<Option<String>> {
+    const BINDINGS: [&str; 3] = ["wasi", "wasip2", "wit-bindgen"];
+    let tree = "--target wasm32-wasip2 --edges normal,no-proc-macro --prefix none --format {lib}";
+    let tree: Vec<_> = tree.split(' ').collect();
+    let tree = cmd!(sh, "cargo tree --quiet --package wasi-net {tree...}")
+        .quiet()
+        .read()?;
+    let names: BTreeSet<_> = tree
+        .lines()
+        .map(|name| name.replace('_', "-"))
+        .filter(|name| name != "wasi-net" && !name.is_empty())
+        .filter(|name| !BINDINGS.contains(&name.as_str()))
+        .collect();
+    Ok((names.len() > 4).then(|| format!("wasi-net depends on {names:?}")))
 }
 
 fn check(file: &str, text: &str, wrong: &mut dyn FnMut(String)) {

@@ -359,3 +359,48 @@ fn from_wit(address: IpSocketAddress) -> SocketAddr {
         .into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_its_kind() {
+        for (code, kind) in [
+            (ErrorCode::AccessDenied, ErrorKind::NetworkDenied),
+            (ErrorCode::NotSupported, ErrorKind::Unsupported),
+            (ErrorCode::InvalidArgument, ErrorKind::InvalidAddress),
+            (ErrorCode::OutOfMemory, ErrorKind::OutOfMemory),
+            (ErrorCode::Timeout, ErrorKind::TimedOut),
+            (ErrorCode::NewSocketLimit, ErrorKind::NewSocketLimit),
+            (ErrorCode::RemoteUnreachable, ErrorKind::RemoteUnreachable),
+            (ErrorCode::ConnectionRefused, ErrorKind::ConnectionRefused),
+            (ErrorCode::ConnectionReset, ErrorKind::ConnectionReset),
+            (ErrorCode::ConnectionAborted, ErrorKind::ConnectionAborted),
+            (ErrorCode::InvalidState, ErrorKind::Other),
+        ] {
+            assert_eq!(network_error(code), kind);
+        }
+        for (code, kind) in [
+            (ErrorCode::InvalidArgument, ErrorKind::InvalidName),
+            (ErrorCode::AccessDenied, ErrorKind::NamesDenied),
+            (ErrorCode::NameUnresolvable, ErrorKind::NameUnresolvable),
+            (
+                ErrorCode::TemporaryResolverFailure,
+                ErrorKind::TemporaryResolverFailure,
+            ),
+            (ErrorCode::PermanentResolverFailure, ErrorKind::NamesDenied),
+        ] {
+            assert_eq!(resolve_error(code), kind);
+        }
+        assert_eq!(stream_error(StreamError::Closed), ErrorKind::Closed);
+    }
+
+    #[test]
+    fn addresses_survive_the_interface() {
+        for address in ["192.0.2.1:25", "[2001:db8::1]:465", "[fe80::1%3]:587"] {
+            let address: SocketAddr = address.parse().unwrap();
+            assert_eq!(from_wit(to_wit(address)), address);
+        }
+    }
+}
