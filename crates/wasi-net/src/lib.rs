@@ -1,12 +1,19 @@
 //! Sockets, names and time for WASI 0.2 components: async TCP that cannot hang.
 //!
-//! - [`block_on`] runs a future; [`sleep`] and [`timeout()`] are its clock.
-//! - [`Connector`] opens connections by name, racing all addresses (RFC 8305).
+//! - [`block_on`] runs a future; [`sleep`] and [`timeout()`] are its clock,
+//!   [`join_all`] runs many at once.
+//! - [`Connector`] opens connections by name, racing all addresses (RFC 8305);
+//!   [`Resolve`] takes the place of the host's resolver.
 //! - [`TcpStream`] is `futures-io`'s `AsyncRead + AsyncWrite`, with timeouts of
 //!   its own. What is written leaves in one host write, since WASI has no
 //!   `TCP_NODELAY`; dropping it never waits, though the host's drop does.
 //! - [`Error`] says what was tried, on what and why it failed, and which
 //!   permission the host lacks.
+//!
+//! The futures work in [`block_on`], under wstd by `wstd::run` (feature `wstd`),
+//! under other runtimes that know pollables by `raw::drive`, and under executors
+//! that know nothing of WASI: there a wait wakes itself, and blocks for 5 ms at
+//! a time when nothing else can go on.
 //!
 //! It knows nothing of TLS or of any protocol above TCP, and runs no background
 //! tasks: what must happen later happens at the next call.

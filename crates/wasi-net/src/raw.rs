@@ -5,11 +5,13 @@
 
 use crate::reactor::{self, Driven, Guard, Wait};
 use crate::table;
+use slab::Slab;
 use std::any::Any;
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 pub use wasi::io::poll::Pollable;
@@ -36,16 +38,18 @@ pub trait Driver {
 /// Dropping it drops `future`, then takes every pollable back. Drop it, and
 /// what uses this crate's streams inside, while the other runtime runs.
 pub async fn drive<D: Driver, F: Future>(driver: D, future: F) -> F::Output {
-    let _ending = TakeBack;
+    // Declared first, so dropped last: after the future.
+    let live = Live::new();
     let mut future = pin!(future);
     let woken = Arc::new(Woken {
         flag: AtomicBool::new(true),
         polling: AtomicBool::new(false),
-        outer: Mutex::new(Waker::noop().clone()),
+        live: live.0,
     });
     let waker = Waker::from(Arc::clone(&woken));
+    let bell = Waker::from(Arc::new(Bell));
     poll_fn(|cx| {
-        woken.set_outer(cx.waker());
+        live.set_waker(cx.waker());
         woken.polling.store(true, Ordering::Release);
         // Which of our pollables woke us?
         reactor::turn(Wait::Not);
@@ -59,7 +63,7 @@ pub async fn drive<D: Driver, F: Future>(driver: D, future: F) -> F::Output {
         let mut again = woken.flag.load(Ordering::Acquire);
         if polled.is_pending() {
             reactor::hand_over(|pollable| {
-                let guard: Option<Guard> = driver.wait(pollable, cx.waker());
+                let guard: Option<Guard> = driver.wait(pollable, &bell);
                 again |= guard.is_none();
                 guard
             });
@@ -72,12 +76,42 @@ pub async fn drive<D: Driver, F: Future>(driver: D, future: F) -> F::Output {
     .await
 }
 
-/// Declared first in [`drive`], so dropped last: after the future.
-struct TakeBack;
+thread_local! {
+    /// The wakers of the tasks that poll a [`drive`] now, the latest of each.
+    static LIVE: RefCell<Slab<Waker>> = const { RefCell::new(Slab::new()) };
+}
 
-impl Drop for TakeBack {
+/// A place in [`LIVE`]; with its end every pollable is taken back.
+struct Live(usize);
+
+impl Live {
+    fn new() -> Self {
+        let waker = Waker::noop().clone();
+        Self(LIVE.with_borrow_mut(|live| live.insert(waker)))
+    }
+
+    fn set_waker(&self, waker: &Waker) {
+        let waker = waker.clone();
+        drop(LIVE.with_borrow_mut(|live| std::mem::replace(&mut live[self.0], waker)));
+    }
+}
+
+impl Drop for Live {
     fn drop(&mut self) {
+        drop(LIVE.with_borrow_mut(|live| live.remove(self.0)));
         reactor::take_back();
+    }
+}
+
+/// What the other runtime wakes: every live [`drive`]. The one whose poll made
+/// the wait may have moved to another task since, or be left unpolled, and
+/// whichever is polled first serves all.
+struct Bell;
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        let live: Vec<_> = LIVE.with_borrow(|live| live.iter().map(|(_, w)| w.clone()).collect());
+        live.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -86,26 +120,16 @@ impl Drop for TakeBack {
 struct Woken {
     flag: AtomicBool,
     polling: AtomicBool,
-    outer: Mutex<Waker>,
-}
-
-impl Woken {
-    fn set_outer(&self, waker: &Waker) {
-        let mut outer = self.outer.lock().unwrap_or_else(PoisonError::into_inner);
-        if !outer.will_wake(waker) {
-            outer.clone_from(waker);
-        }
-    }
+    live: usize,
 }
 
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {
         self.flag.store(true, Ordering::Release);
-        if !self.polling.load(Ordering::Acquire) {
-            let outer = self.outer.lock().unwrap_or_else(PoisonError::into_inner);
-            let waker = outer.clone();
-            drop(outer);
-            waker.wake();
+        if !self.polling.load(Ordering::Acquire)
+            && let Some(outer) = LIVE.with_borrow(|live| live.get(self.live).cloned())
+        {
+            outer.wake();
         }
     }
 }

@@ -188,7 +188,7 @@ impl Reactor {
                 list.push(&source.pollable);
             }
         }
-        let first = self.timers.first_key_value().map(|((at, _), _)| *at);
+        let first = self.first_timer();
         let (ready, rings) = match wait {
             Wait::Not if list.is_empty() => (Vec::new(), true),
             Wait::Not => (sys::look(list), true),
@@ -213,6 +213,25 @@ impl Reactor {
     fn first_timer(&self) -> Option<Instant> {
         self.timers.first_key_value().map(|((at, _), _)| *at)
     }
+
+    /// Which guards have nothing to wait for any more, and what waits without
+    /// one: sources, and the first timer.
+    fn differences(&mut self) -> (Vec<Guard>, Vec<(usize, sys::Origin)>, Option<Instant>) {
+        let (mut outdated, mut wanted) = (Vec::new(), Vec::new());
+        for (key, source) in &mut self.sources {
+            match (&source.waker, &source.guard) {
+                (Some(_), None) => wanted.push((key, source.origin.clone())),
+                (None, Some(_)) => outdated.extend(source.guard.take()),
+                _ => {}
+            }
+        }
+        let first = self.first_timer();
+        if first == self.timer_guard.as_ref().map(|(at, _)| *at) {
+            return (outdated, wanted, None);
+        }
+        outdated.extend(self.timer_guard.take().map(|(_, guard)| guard));
+        (outdated, wanted, first)
+    }
 }
 
 /// Has another runtime wait, by `wait`, for all that is waited for and has no
@@ -222,24 +241,21 @@ impl Reactor {
     allow(dead_code, reason = "only components have other runtimes")
 )]
 pub(crate) fn hand_over(mut wait: impl FnMut(sys::Pollable) -> Option<Guard>) {
-    let mut outdated = Vec::new();
-    REACTOR.with_borrow_mut(|reactor| {
-        for (_, source) in &mut reactor.sources {
-            match (&source.waker, &source.guard) {
-                (Some(_), None) => source.guard = wait(source.origin.subscribe()),
-                (None, Some(_)) => outdated.extend(source.guard.take()),
-                _ => {}
+    let (outdated, wanted, timer) = REACTOR.with_borrow_mut(Reactor::differences);
+    drop(outdated);
+    for (key, origin) in wanted {
+        let guard = wait(origin.subscribe());
+        REACTOR.with_borrow_mut(|reactor| {
+            if let Some(source) = reactor.sources.get_mut(key) {
+                source.guard = guard;
             }
-        }
-        let first = reactor.first_timer();
-        if first != reactor.timer_guard.as_ref().map(|(at, _)| *at) {
-            outdated.extend(reactor.timer_guard.take().map(|(_, guard)| guard));
-            reactor.timer_guard = first.and_then(|at| {
-                let left = at.saturating_duration_since(Instant::now());
-                Some((at, wait(sys::subscribe_timer(left))?))
-            });
-        }
-    });
+        });
+    }
+    if let Some(at) = timer {
+        let left = at.saturating_duration_since(Instant::now());
+        let guard = wait(sys::subscribe_timer(left)).map(|guard| (at, guard));
+        REACTOR.with_borrow_mut(|reactor| reactor.timer_guard = guard);
+    }
 }
 
 #[cfg_attr(

@@ -23,6 +23,9 @@ const READ_LEN: usize = 32 * 1024;
 /// How many stalled connections each call looks at.
 const REAPED_AT_ONCE: usize = 4;
 
+/// After how many calls at the latest the graveyard is looked at again.
+const MOST_SKIPPED: u32 = 63;
+
 /// A connection and what was written behind on it.
 pub(crate) struct Connection {
     /// Children of the socket's streams: dropped before them.
@@ -155,6 +158,10 @@ struct Table {
     /// cannot finish would slow every poll; forgotten at exit, which would wait
     /// for them otherwise.
     graveyard: VecDeque<ManuallyDrop<Connection>>,
+    /// How many calls to skip after a look at the graveyard in vain, and how
+    /// many of them are left.
+    in_vain: u32,
+    skipping: u32,
 }
 
 /// What a stream waits for.
@@ -224,22 +231,41 @@ pub(crate) fn flush_written_behind() {
 }
 
 /// Lets go of stalled connections whose peer has let go, a few at each call.
+/// While nothing comes of it, ever more calls are skipped, so that the stalled
+/// cost the living nothing.
 pub(crate) fn reap() {
-    let ready = TABLE.with_borrow_mut(|table| {
-        let mut ready = Vec::new();
-        for _ in 0..REAPED_AT_ONCE.min(table.graveyard.len()) {
-            let connection = table.graveyard.pop_front().expect("counted above");
-            if connection.writable.is_ready() {
-                ready.push(connection);
-            } else {
-                table.graveyard.push_back(connection);
-            }
-        }
-        ready
-    });
+    let ready = TABLE.with_borrow_mut(Table::exhume);
     ready
         .into_iter()
         .for_each(|connection| drop(ManuallyDrop::into_inner(connection)));
+}
+
+impl Table {
+    fn exhume(&mut self) -> Vec<ManuallyDrop<Connection>> {
+        let mut ready = Vec::new();
+        if self.graveyard.is_empty() {
+            return ready;
+        }
+        if self.skipping > 0 {
+            self.skipping -= 1;
+            return ready;
+        }
+        for _ in 0..REAPED_AT_ONCE.min(self.graveyard.len()) {
+            let connection = self.graveyard.pop_front().expect("counted above");
+            if connection.writable.is_ready() {
+                ready.push(connection);
+            } else {
+                self.graveyard.push_back(connection);
+            }
+        }
+        self.in_vain = if ready.is_empty() {
+            (2 * self.in_vain + 1).min(MOST_SKIPPED)
+        } else {
+            0
+        };
+        self.skipping = self.in_vain;
+        ready
+    }
 }
 
 /// How many dropped streams the host still holds because their peers take no

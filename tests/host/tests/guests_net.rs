@@ -99,6 +99,14 @@ async fn net_split() {
 }
 
 #[tokio::test]
+async fn net_wstd_tasks() {
+    let echo = echo().await;
+    let component = build("test-guests", "net_wstd_tasks");
+    let guest = Guest::new(&component, "net_wstd_tasks").network(Network::Loopback);
+    guest.arg(echo.port()).run().await.expect_success();
+}
+
+#[tokio::test]
 async fn net_busy() {
     let echo = echo().await;
     for executor in EXECUTORS {
