@@ -1,7 +1,7 @@
 //! Sockets, names and time for WASI 0.2 components: async TCP that cannot hang.
 //!
-//! - [`block_on`] runs a future; [`sleep`] and [`timeout()`] are its clock,
-//!   [`join_all`] runs many at once.
+//! - [`block_on`] runs a future; [`sleep`], [`timeout()`] and [`Deadline`] are
+//!   its clock, [`join_all`] runs many at once.
 //! - [`Connector`] opens connections by name, racing all addresses (RFC 8305);
 //!   [`Resolve`] takes the place of the host's resolver.
 //! - [`TcpStream`] is `futures-io`'s `AsyncRead + AsyncWrite`, with timeouts of
@@ -64,13 +64,17 @@ pub use resolve::{Resolve, Resolving, resolve};
 pub use table::stalled_connections;
 pub use target::WasiTarget;
 pub use tcp::{DEFAULT_TIMEOUT, KeepAlive, ReadHalf, TcpStream, WriteHalf};
-pub use time::{Elapsed, sleep, timeout};
+pub use time::{Deadline, Elapsed, sleep, timeout};
 
-/// Components may move streams and futures between tasks that ask for `Send`.
+/// Streams and futures fit executors that ask for `Send`.
+#[cfg(any(all(target_os = "wasi", target_env = "p2"), debug_assertions))]
 const _: fn() = || {
-    fn is_send<T: Send>() {}
-    is_send::<TcpStream>();
-    is_send::<Error>();
+    fn is_send<T: Send>(_: fn() -> T) {}
+    fn is_send_value(_: impl Send) {}
+    is_send(|| -> (TcpStream, ReadHalf, WriteHalf, Connector, Error) { unreachable!() });
+    is_send_value(resolve(""));
+    is_send_value(Connector::new().connect("", 0));
+    is_send_value(sleep(std::time::Duration::ZERO));
 };
 
 /// The README's example compiles.

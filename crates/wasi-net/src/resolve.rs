@@ -7,13 +7,18 @@
 //! Source: WIT `wasi:sockets/ip-name-lookup`; RFC 952 and 1123 for names.
 
 use crate::reactor::Registration;
+use crate::time::timeout;
 use crate::{Error, ErrorKind, Operation, WasiTarget, sys};
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
+use std::time::Duration;
 
 /// The longest host name, in bytes. Source: RFC 1035 section 2.3.4.
 const NAME_LEN: usize = 253;
+
+/// How long the host's resolver may take.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The most addresses taken of one name; more would only lengthen a failure.
 const ADDRESSES: usize = 32;
@@ -22,15 +27,16 @@ const ADDRESSES: usize = 32;
 /// (RFC 6724). `name` is a host name, an IPv4 address, or an IPv6 address with
 /// or without brackets; one dot at the end of a name is taken as written.
 ///
-/// Waits as long as the host's resolver: put it in a
-/// [`timeout`](crate::timeout()). [`Connector`](crate::Connector) does.
+/// Waits at most 30 s for the host's resolver; a shorter time by
+/// [`timeout`](crate::timeout()), as [`Connector`](crate::Connector) does it.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::InvalidName`] for what is no name or address,
 /// [`ErrorKind::NamesDenied`] without the host's permission,
 /// [`ErrorKind::NameUnresolvable`] and
-/// [`ErrorKind::TemporaryResolverFailure`] from the resolver.
+/// [`ErrorKind::TemporaryResolverFailure`] from the resolver,
+/// [`ErrorKind::TimedOut`] when it takes too long.
 ///
 /// # Cancellation
 ///
@@ -41,7 +47,9 @@ where
 {
     match parse(name) {
         Ok(Name::Literal(address)) => Ok(vec![address]),
-        Ok(Name::Host(host)) => lookup(host).await,
+        Ok(Name::Host(host)) => timeout(LOOKUP_TIMEOUT, lookup(host))
+            .await
+            .unwrap_or(Err(ErrorKind::TimedOut)),
         Err(kind) => Err(kind),
     }
     .map_err(|kind| Error::new(Operation::Resolve, name.escape_debug(), kind))

@@ -29,16 +29,71 @@ pub async fn sleep(duration: Duration) {
 ///
 /// Dropping it drops `future`.
 pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Output, Elapsed> {
-    let mut timer = Timer::at(after(duration));
-    let mut future = pin!(future);
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Ok(output)),
-        Poll::Pending => timer.poll(cx).map(|()| Err(Elapsed)),
-    })
-    .await
+    Deadline::after(duration).limit(future).await
 }
 
-/// The time given to [`timeout`] is over.
+/// A moment by which several operations together have to be done.
+///
+/// ```
+/// # use std::time::Duration;
+/// # wasi_net::block_on(async {
+/// let deadline = wasi_net::Deadline::after(Duration::from_secs(30));
+/// deadline.limit(async { /* the first step */ }).await?;
+/// deadline.limit(async { /* the second, in what is left */ }).await?;
+/// # Ok::<_, wasi_net::Elapsed>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// `duration` from now. One that is too long for the clock ends in a
+    /// century.
+    #[must_use]
+    pub fn after(duration: Duration) -> Self {
+        Self(after(duration))
+    }
+
+    /// At `instant`.
+    #[must_use]
+    pub fn at(instant: Instant) -> Self {
+        Self(instant)
+    }
+
+    /// The moment.
+    #[must_use]
+    pub fn instant(self) -> Instant {
+        self.0
+    }
+
+    /// What is left until then; zero when it has passed.
+    #[must_use]
+    pub fn remaining(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    /// Gives `future` until then. The future is polled first, so what is ready
+    /// wins even after the deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`Elapsed`] once it has passed; the future is dropped then.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping it drops `future`.
+    pub async fn limit<F: Future>(self, future: F) -> Result<F::Output, Elapsed> {
+        let mut timer = Timer::at(self.0);
+        let mut future = pin!(future);
+        poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => timer.poll(cx).map(|()| Err(Elapsed)),
+        })
+        .await
+    }
+}
+
+/// The time given to [`timeout`] or [`Deadline::limit`] is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("timed out")]
 #[non_exhaustive]
@@ -81,6 +136,18 @@ mod tests {
     #[test]
     fn what_is_ready_wins_over_a_timeout_of_zero() {
         assert_eq!(block_on(timeout(Duration::ZERO, async { 7 })), Ok(7));
+    }
+
+    #[test]
+    fn one_deadline_holds_for_several_operations() {
+        let deadline = Deadline::after(Duration::from_millis(5));
+        assert!(deadline.remaining() <= Duration::from_millis(5));
+        assert_eq!(block_on(deadline.limit(async { 1 })), Ok(1));
+        let never = std::future::pending::<()>();
+        assert_eq!(block_on(deadline.limit(never)), Err(Elapsed));
+        assert_eq!(deadline.remaining(), Duration::ZERO);
+        assert_eq!(block_on(deadline.limit(async { 2 })), Ok(2));
+        assert_eq!(Deadline::at(deadline.instant()), deadline);
     }
 
     #[test]
