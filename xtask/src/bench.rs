@@ -16,6 +16,7 @@ fn net(sh: &Shell) -> anyhow::Result<()> {
     setup::setup(sh)?;
     let guests = [
         "net_raw",
+        "net_round_trips",
         "net_many",
         "net_happy_eyeballs",
         "net_deadlines",

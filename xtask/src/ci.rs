@@ -45,7 +45,7 @@ fn docs(sh: &Shell) -> anyhow::Result<()> {
     cmd!(sh, "cargo doc --no-deps --quiet --lib {native...}").run()?;
     cmd!(
         sh,
-        "cargo doc --no-deps --quiet --lib --target wasm32-wasip2 {wasm...}"
+        "cargo doc --no-deps --quiet --lib --all-features --target wasm32-wasip2 {wasm...}"
     )
     .run()?;
     Ok(())

@@ -83,7 +83,9 @@ pub enum ErrorKind {
     Closed,
     /// The address can't be connected to: port 0, unspecified, multicast or an
     /// IPv4-mapped IPv6 address.
-    #[error("this address can't be connected to")]
+    #[error(
+        "this address can't be connected to: port 0 and unspecified, multicast and IPv4-mapped IPv6 addresses are refused"
+    )]
     InvalidAddress,
     /// The host refuses this value of a socket option.
     #[error("the host refuses this value of a socket option")]

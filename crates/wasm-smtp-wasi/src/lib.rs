@@ -27,7 +27,7 @@
 //!   [`ConnectOptions`] names other roots or another name to verify.
 //! - Nothing waits without a deadline: connecting and TLS 30 s, each read or
 //!   write 5 minutes (RFC 5321 section 4.5.3.2).
-//! - The futures run in [`block_on`].
+//! - The futures run in [`block_on`], and wherever those of [`wasi_net`] do.
 //!
 //! # Errors
 //!

@@ -30,7 +30,10 @@ async fn echo() -> PeerServer {
 async fn net_round_trips() {
     let echo = echo().await;
     for (executor, calls) in [("own", 5), ("wstd", 17), ("futures-lite", 8), ("tokio", 14)] {
-        let guest = guest("net_round_trips", executor).arg(echo.port()).arg(100);
+        let guest = guest("net_round_trips", executor)
+            .arg(echo.port())
+            .arg(100)
+            .arg(false);
         let run = guest.run().await.expect_success();
         let [connection] = run.traffic.connections.as_slice() else {
             panic!("one connection")

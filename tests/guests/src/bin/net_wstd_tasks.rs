@@ -1,18 +1,19 @@
 //! Several `wasi_net::wstd::run` at once, in tasks that wstd spawned, with an
 //! echo server: `net_wstd_tasks PORT`.
 
+#![allow(missing_docs, reason = "the macro of wstd makes `main` public")]
+
 #[cfg(not(all(target_os = "wasi", target_env = "p2")))]
 fn main() {}
 
 #[cfg(all(target_os = "wasi", target_env = "p2"))]
-fn main() {
-    wstd::runtime::block_on(async {
-        cases::side_by_side().await;
-        cases::moved().await;
-        cases::left_unpolled().await;
-        cases::nested_and_cancelled().await;
-        cases::halves_in_two_tasks().await;
-    });
+#[wstd::main]
+async fn main() {
+    cases::side_by_side().await;
+    cases::moved().await;
+    cases::left_unpolled().await;
+    cases::nested_and_cancelled().await;
+    cases::halves_in_two_tasks().await;
 }
 
 #[cfg(all(target_os = "wasi", target_env = "p2"))]

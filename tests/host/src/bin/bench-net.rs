@@ -8,6 +8,8 @@ use test_host::fault::{BlackHole, Proxy};
 use test_host::guest::{Component, Guest, Network};
 use test_host::peers::{Peer, PeerServer, stalling};
 
+const EXECUTORS: [&str; 4] = ["own", "wstd", "futures-lite", "tokio"];
+
 const BYTES: usize = 64 * 1024 * 1024;
 
 struct Bench {
@@ -35,6 +37,13 @@ impl Bench {
             let cells: Vec<_> = line.split(' ').collect();
             println!("| {} |", cells.join(" | "));
         }
+        let mut slowest = Vec::new();
+        for executor in EXECUTORS {
+            let guest = self.guest("net_round_trips", executor)?;
+            let run = guest.arg(echo.port()).arg(100).arg(true).run().await;
+            slowest.extend(numbers(&run.expect_success().stdout)?);
+        }
+        println!("\nwrite-write-read: the slowest of 100 in ms, by executor: {slowest:?}");
         Ok(())
     }
 
@@ -45,7 +54,7 @@ impl Bench {
             "\n| deadline of 300 ms, median (longest) of 20 in ms | own | wstd | futures-lite | tokio |\n|---|---|---|---|---|"
         );
         let mut rows: Vec<String> = Vec::new();
-        for executor in ["own", "wstd", "futures-lite", "tokio"] {
+        for executor in EXECUTORS {
             let guest = self.guest("net_deadlines", executor)?.arg(20);
             let guest = guest.arg(hole.addr().port()).arg(peer.addr().port());
             let run = guest.arg(peer.addr().port()).run().await.expect_success();
