@@ -130,8 +130,10 @@ impl Connector {
         let mut overall = Timer::at(deadline);
         let mut next_start = None;
         let outcome = poll_fn(|cx| {
+            // All of them once, and then each new one.
+            let mut from = 0;
             loop {
-                let mut index = 0;
+                let mut index = from;
                 while index < attempts.len() {
                     match attempts[index].poll(cx) {
                         Poll::Pending => index += 1,
@@ -144,6 +146,7 @@ impl Connector {
                 let Some(address) = race.start(Instant::now()) else {
                     break;
                 };
+                from = attempts.len();
                 match Attempt::start(address, after(self.attempt_timeout)) {
                     Ok(attempt) => attempts.push(attempt),
                     Err(kind) => race.failed(address, kind),

@@ -160,7 +160,7 @@ impl ErrorKind {
             Self::ConnectionAborted
         } else if has(&["connectionrefused", "econnrefused"]) {
             Self::ConnectionRefused
-        } else if has(&["unreachable", "noroutetohost"]) {
+        } else if has(&["unreach", "noroutetohost"]) {
             Self::RemoteUnreachable
         } else {
             Self::Other
@@ -191,8 +191,8 @@ impl Error {
     }
 
     /// The failure of a whole connect: `attempts` holds one error an address.
-    /// Its kind is the first attempt's, since the host put the best address
-    /// first, unless `kind` says that the overall deadline ended it.
+    /// Its kind is that of the first one to fail, unless `kind` says that the
+    /// overall deadline ended it.
     pub(crate) fn of_attempts(
         subject: String,
         kind: Option<ErrorKind>,

@@ -30,8 +30,8 @@ pub trait Driver {
 
 /// Runs `future`, and in it everything of this crate, under another runtime:
 /// its waits become pollables that `driver` waits for. Other futures of that
-/// runtime work inside too. Tasks that the runtime spawns need a `drive` of
-/// their own.
+/// runtime work inside too, and so does [`block_on`](crate::block_on), but no
+/// third executor's. Tasks that the runtime spawns need a `drive` of their own.
 ///
 /// # Cancellation
 ///
@@ -100,6 +100,8 @@ impl Drop for Live {
     fn drop(&mut self) {
         drop(LIVE.with_borrow_mut(|live| live.remove(self.0)));
         reactor::take_back();
+        // The others have to hand over anew.
+        ring();
     }
 }
 
@@ -110,9 +112,13 @@ struct Bell;
 
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
-        let live: Vec<_> = LIVE.with_borrow(|live| live.iter().map(|(_, w)| w.clone()).collect());
-        live.into_iter().for_each(Waker::wake);
+        ring();
     }
+}
+
+fn ring() {
+    let live: Vec<_> = LIVE.with_borrow(|live| live.iter().map(|(_, w)| w.clone()).collect());
+    live.into_iter().for_each(Waker::wake);
 }
 
 /// The waker inside: wakes the task outside, except while that is being polled

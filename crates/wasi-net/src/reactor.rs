@@ -4,8 +4,7 @@
 //! Everything here is per thread, and a component has one thread. The reactor
 //! owns the pollables, because the host wants all of them in one list; a
 //! [`Registration`] is a key that takes its pollable out again when dropped.
-//! Wakers are called, cloned and dropped outside the borrow, since they may run
-//! anything.
+//! Wakers are called and dropped outside the borrow, since they may run anything.
 //!
 //! Somebody has to make the blocking call:
 //!
@@ -32,11 +31,15 @@ use std::time::{Duration, Instant};
 /// the foreign executor, and its own timers, get their turn this often.
 const SLICE: Duration = Duration::from_millis(5);
 
+/// The same for the first time after an event.
+const FIRST_SLICE: Duration = Duration::from_micros(100);
+
 /// Runs a future to its end, waiting in the host when it can't go on.
 ///
 /// Sockets, names and timers of this crate work inside. Other executors'
 /// futures do not, unless they wake themselves without a host event. Calls may
-/// nest.
+/// nest, but an executor of another crate inside would wait for ever: this one
+/// is to make the blocking call.
 ///
 /// # Panics
 ///
@@ -60,9 +63,14 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::clone(&woken));
     loop {
         if woken.flag.swap(false, Ordering::AcqRel) {
-            let _driven = Driven::enter();
+            let driven = Driven::enter();
             if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                drop(driven);
                 table::flush_written_behind();
+                // Waits of other tasks may be driven by somebody else now.
+                if !DRIVEN.get() {
+                    take_back();
+                }
                 return output;
             }
         }
@@ -122,23 +130,33 @@ pub(crate) enum Wait {
 
 /// Sends what was written behind, then looks for events, waits for the first
 /// one if told to, and wakes who waits for it.
-pub(crate) fn turn(wait: Wait) {
+/// Whether there was anybody.
+pub(crate) fn turn(wait: Wait) -> bool {
     table::flush_written_behind();
     table::reap();
     let wakers = REACTOR.with_borrow_mut(|reactor| reactor.wait(wait));
+    let any = !wakers.is_empty();
     wakers.into_iter().for_each(Waker::wake);
+    any
 }
 
 /// A wait that nobody drives wakes itself, so that its executor polls
 /// everything else and then it again. Polled for the second time in one round
 /// (no turn of the reactor between), it knows that nothing else could go on,
-/// and makes the blocking call for everybody. `seen` is the round of the last
-/// poll.
+/// and makes the blocking call for everybody. (Unless its executor had queued it
+/// before somebody who was woken later: so the call is short at first, and longer
+/// while nothing comes of it.) `seen` is the round of the last poll.
 fn outside(seen: &mut u64, waker: &Waker) {
     let round = ROUND.get();
     if *seen == round {
         ROUND.set(round + 1);
-        turn(Wait::Until(Some(SLICE)));
+        let slice = NEXT_SLICE.get();
+        let any = turn(Wait::Until(Some(slice)));
+        NEXT_SLICE.set(if any {
+            FIRST_SLICE
+        } else {
+            SLICE.min(2 * slice)
+        });
     } else {
         *seen = round;
     }
@@ -150,6 +168,8 @@ thread_local! {
     static DRIVEN: Cell<bool> = const { Cell::new(false) };
     /// Counts the blocking calls outside any runtime.
     static ROUND: Cell<u64> = const { Cell::new(1) };
+    /// How long the next of them is.
+    static NEXT_SLICE: Cell<Duration> = const { Cell::new(FIRST_SLICE) };
 }
 
 #[derive(Default)]
@@ -244,10 +264,10 @@ pub(crate) fn hand_over(mut wait: impl FnMut(sys::Pollable) -> Option<Guard>) {
     let (outdated, wanted, timer) = REACTOR.with_borrow_mut(Reactor::differences);
     drop(outdated);
     for (key, origin) in wanted {
-        let guard = wait(origin.subscribe());
+        let mut guard = wait(origin.subscribe());
         REACTOR.with_borrow_mut(|reactor| {
             if let Some(source) = reactor.sources.get_mut(key) {
-                source.guard = guard;
+                std::mem::swap(&mut source.guard, &mut guard);
             }
         });
     }
@@ -264,7 +284,7 @@ pub(crate) fn hand_over(mut wait: impl FnMut(sys::Pollable) -> Option<Guard>) {
 )]
 /// Gives up every guard, and wakes who waits: somebody else may drive on.
 pub(crate) fn take_back() {
-    let (_guards, wakers) = REACTOR.with_borrow_mut(|reactor| {
+    let (guards, wakers) = REACTOR.with_borrow_mut(|reactor| {
         let timer = reactor.timer_guard.take().map(|(_, guard)| guard);
         let mut guards: Vec<_> = timer.into_iter().collect();
         let mut wakers: Vec<_> = reactor.timers.values().cloned().collect();
@@ -274,6 +294,8 @@ pub(crate) fn take_back() {
         }
         (guards, wakers)
     });
+    // A waker may drop a stream, which is the parent of a guard's pollable.
+    drop(guards);
     wakers.into_iter().for_each(Waker::wake);
 }
 
@@ -338,13 +360,29 @@ impl Event {
         });
         if !DRIVEN.get() {
             outside(&mut seen, waker);
-            REACTOR.with_borrow_mut(|reactor| reactor.sources[self.0].seen = seen);
+            // Whom that woke may have closed the stream.
+            REACTOR.with_borrow_mut(|reactor| {
+                if let Some(source) = reactor.sources.get_mut(self.0) {
+                    source.seen = seen;
+                }
+            });
         }
     }
 
     /// Forgets who waits.
     pub(crate) fn cancel(self) {
-        drop(REACTOR.with_borrow_mut(|reactor| reactor.sources[self.0].waker.take()));
+        drop(self.take());
+    }
+
+    /// Wakes who waits, and forgets.
+    pub(crate) fn wake(self) {
+        if let Some(waker) = self.take() {
+            waker.wake();
+        }
+    }
+
+    fn take(self) -> Option<Waker> {
+        REACTOR.with_borrow_mut(|reactor| reactor.sources.get_mut(self.0)?.waker.take())
     }
 }
 

@@ -95,7 +95,11 @@ pub(crate) async fn resolve_by(resolver: &dyn Resolve, name: &str) -> Result<Vec
         Ok(Name::Literal(address)) => Ok(vec![address]),
         Ok(Name::Host(host)) => match resolver.resolve(host).await {
             Ok(addresses) if addresses.is_empty() => Err(ErrorKind::NameUnresolvable),
-            result => result,
+            Ok(mut addresses) => {
+                addresses.truncate(ADDRESSES);
+                Ok(addresses)
+            }
+            Err(kind) => Err(kind),
         },
         Err(kind) => Err(kind),
     }

@@ -16,6 +16,9 @@ use std::task::Poll;
 /// host takes at once.
 const WRITE_BEHIND_LEN: usize = 64 * 1024;
 
+/// How large a buffer an idle connection keeps.
+const KEPT_LEN: usize = 4 * 1024;
+
 /// The most that one host read asks for: the host allocates and zeroes that
 /// much at every call.
 const READ_LEN: usize = 32 * 1024;
@@ -35,6 +38,8 @@ pub(crate) struct Connection {
     behind: Vec<u8>,
     /// In the table's list of connections with something written behind.
     queued: bool,
+    /// The last read did not look, since a question had just left.
+    asked: bool,
     /// Nothing can be read any more: at the end, or for this reason.
     end: Option<Option<ErrorKind>>,
     /// Why nothing can be written any more.
@@ -51,6 +56,7 @@ impl Connection {
             socket,
             behind: Vec::new(),
             queued: false,
+            asked: false,
             end: None,
             failed: None,
         }
@@ -63,13 +69,16 @@ impl Connection {
             return Poll::Ready(end.map_or(Ok(0), Err));
         }
         // A question that leaves only now has no answer yet. (One that can't
-        // leave may be waiting for this reader.)
+        // leave may be waiting for this reader, and one for each poll must not
+        // keep it from reading.)
         if !self.behind.is_empty() {
             self.send();
-            if self.behind.is_empty() && self.failed.is_none() {
+            let sent = self.behind.is_empty() && self.failed.is_none();
+            if sent && !std::mem::replace(&mut self.asked, true) {
                 return Poll::Pending;
             }
         }
+        self.asked = false;
         // Read first: readiness is often spurious, and an empty read no end.
         match self.socket.read(buf.len().min(READ_LEN)) {
             Ok(Some(bytes)) if bytes.is_empty() => Poll::Pending,
@@ -129,12 +138,20 @@ impl Connection {
                 Ok(permit) => {
                     let len = permit.min(self.behind.len());
                     match self.socket.write(&self.behind[..len]) {
-                        Ok(()) => drop(self.behind.drain(..len)),
+                        Ok(()) => self.sent(len),
                         Err(kind) => drop(self.fail(kind)),
                     }
                 }
                 Err(kind) => drop(self.fail(kind)),
             }
+        }
+    }
+
+    /// Forgets what has been sent; an idle connection keeps no large buffer.
+    fn sent(&mut self, len: usize) {
+        self.behind.drain(..len);
+        if self.behind.is_empty() && self.behind.capacity() > KEPT_LEN {
+            self.behind = Vec::new();
         }
     }
 
@@ -184,18 +201,17 @@ pub(crate) fn insert(socket: sys::Socket) -> (usize, Events) {
 /// waiting: the host's drop would wait for a write in flight, so such a
 /// connection goes to the graveyard until its peer lets go.
 pub(crate) fn release(key: usize) {
-    let connection = TABLE.with_borrow_mut(|table| {
-        let mut connection = table.connections.remove(key);
-        connection.send();
-        if connection.socket.permit() != Ok(0) {
-            return Some(connection);
-        }
+    let mut connection = TABLE.with_borrow_mut(|table| table.connections.remove(key));
+    connection.send();
+    if connection.socket.permit() == Ok(0) {
         connection.socket.shutdown();
         connection.behind = Vec::new();
-        table.graveyard.push_back(ManuallyDrop::new(connection));
-        None
-    });
-    drop(connection);
+        // Nobody waits for it any more: it must not stay in the poll list.
+        connection.readable.event().wake();
+        connection.writable.event().wake();
+        let connection = ManuallyDrop::new(connection);
+        TABLE.with_borrow_mut(|table| table.graveyard.push_back(connection));
+    }
     reap();
 }
 
@@ -269,8 +285,9 @@ impl Table {
 }
 
 /// How many dropped streams the host still holds because their peers take no
-/// more: a write was in flight when they were dropped. Each call of this crate
-/// looks at a few of them and lets go of those whose peers have let go.
+/// more: a write was in flight when they were dropped. The crate looks at a few
+/// of them whenever it waits or lets a stream go, ever more rarely while that is
+/// in vain, and lets go of those whose peers have let go.
 #[must_use]
 pub fn stalled_connections() -> usize {
     TABLE.with_borrow(|table| table.graveyard.len())

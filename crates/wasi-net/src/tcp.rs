@@ -29,19 +29,25 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 /// [`io::ErrorKind::TimedOut`]; the stream lives on. Errors are
 /// [`io::Error`]s with an [`Error`] inside.
 ///
-/// What is written leaves with the next flush, with a read that waits, or when
-/// [`block_on`](crate::block_on) next waits, whichever comes first; at 64 KiB it
-/// leaves at once. (Under a foreign executor: with the next flush, or when
-/// anything of this crate next waits.)
+/// What is written leaves with the next flush, with a read that waits, when
+/// [`block_on`](crate::block_on) next waits, or with the next write once there
+/// are 64 KiB, whichever comes first. (Under a foreign executor: with the next
+/// flush, or when anything of this crate next waits.)
 ///
-/// `close` (of `AsyncWriteExt`) sends what is written and ends the connection.
-/// Dropping the stream offers it to the host but does not wait: what the host
-/// can't take at that moment is lost.
+/// `close` (of `AsyncWriteExt`) sends what is written and ends the connection in
+/// both directions; WASI hosts do not agree on half closes, so there is none.
+/// Dropping the stream offers what is written to the host but does not wait:
+/// what the host can't take at that moment is lost.
+///
+/// A stream that never has to wait yields to the other futures of its task all
+/// the same, after 64 operations.
 ///
 /// # Cancellation
 ///
 /// Dropping a read or write future half-way loses nothing: bytes are taken from
-/// the stream, or into it, only when the poll that says so returns.
+/// the stream, or into it, only when the poll that says so returns. Its time
+/// runs on for the next one in that direction, until one ends or a time limit is
+/// set.
 pub struct TcpStream {
     read: ReadHalf,
     write: WriteHalf,
@@ -52,6 +58,8 @@ pub struct ReadHalf {
     connection: Arc<Handle>,
     event: Event,
     waiting: Waiting,
+    /// The peer has ended its side.
+    ended: bool,
 }
 
 /// The writing side of a [`TcpStream`], by [`TcpStream::into_split`].
@@ -97,7 +105,13 @@ struct Waiting {
     timeout: Option<Duration>,
     deadline: Option<Instant>,
     timer: Option<Timer>,
+    /// Operations in a row that did not wait.
+    in_a_row: u8,
 }
+
+/// After so many operations that did not wait, a stream lets others go on: the
+/// peer must not decide whether timers and other streams have their turn.
+const IN_A_ROW: u8 = 64;
 
 impl Waiting {
     fn new() -> Self {
@@ -105,7 +119,27 @@ impl Waiting {
             timeout: Some(DEFAULT_TIMEOUT),
             deadline: None,
             timer: None,
+            in_a_row: 0,
         }
+    }
+
+    fn set_timeout(&mut self, timeout: Option<Duration>) {
+        self.timeout = timeout;
+        self.timer = None;
+    }
+
+    /// Pending once in a while, and an error if the deadline has passed then.
+    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Result<(), ErrorKind>> {
+        if self.in_a_row < IN_A_ROW {
+            self.in_a_row += 1;
+            return Poll::Ready(Ok(()));
+        }
+        self.in_a_row = 0;
+        if self.deadline.is_some_and(|at| Instant::now() >= at) {
+            return Poll::Ready(Err(ErrorKind::TimedOut));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn set_deadline(&mut self, deadline: Option<Instant>) {
@@ -132,6 +166,7 @@ impl Waiting {
         let result = match polled {
             Poll::Ready(result) => result,
             Poll::Pending => {
+                self.in_a_row = 0;
                 event.wait(cx.waker());
                 match &mut self.timer {
                     Some(timer) => ready!(timer.poll(cx)),
@@ -186,6 +221,7 @@ impl TcpStream {
                 connection: Arc::clone(&connection),
                 event: events.readable,
                 waiting: Waiting::new(),
+                ended: false,
             },
             write: WriteHalf {
                 connection,
@@ -208,19 +244,21 @@ impl TcpStream {
     }
 
     /// How long each read may wait; `None` for ever. Default: [`DEFAULT_TIMEOUT`].
-    /// A read that waits already keeps the time it had.
+    /// A read that waits already has it from its next poll on.
     pub fn set_read_timeout(&mut self, timeout: Option<Duration>) {
-        self.read.waiting.timeout = timeout;
+        self.read.waiting.set_timeout(timeout);
     }
 
     /// How long each write, flush or close may wait; `None` for ever. Default:
-    /// [`DEFAULT_TIMEOUT`]. A write that waits already keeps the time it had.
+    /// [`DEFAULT_TIMEOUT`]. A write that waits already has it from its next poll
+    /// on.
     pub fn set_write_timeout(&mut self, timeout: Option<Duration>) {
-        self.write.waiting.timeout = timeout;
+        self.write.waiting.set_timeout(timeout);
     }
 
     /// When every wait on this stream ends at the latest; `None` (the default)
-    /// for no such moment.
+    /// for no such moment. An operation that waits already has it from its next
+    /// poll on.
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.read.waiting.set_deadline(deadline);
         self.write.waiting.set_deadline(deadline);
@@ -321,7 +359,7 @@ pub struct KeepAlive {
 impl ReadHalf {
     /// As [`TcpStream::set_read_timeout`].
     pub fn set_timeout(&mut self, timeout: Option<Duration>) {
-        self.waiting.timeout = timeout;
+        self.waiting.set_timeout(timeout);
     }
 
     /// As [`TcpStream::set_deadline`], for this half.
@@ -333,7 +371,7 @@ impl ReadHalf {
 impl WriteHalf {
     /// As [`TcpStream::set_write_timeout`].
     pub fn set_timeout(&mut self, timeout: Option<Duration>) {
-        self.waiting.timeout = timeout;
+        self.waiting.set_timeout(timeout);
     }
 
     /// As [`TcpStream::set_deadline`], for this half.
@@ -349,7 +387,10 @@ impl WriteHalf {
         let polled = if self.connection.is_closed() {
             Poll::Ready(Err(ErrorKind::Closed))
         } else {
-            table::with(self.connection.key, operation)
+            match ready!(self.waiting.poll_turn(cx)) {
+                Ok(()) => table::with(self.connection.key, operation),
+                Err(kind) => Poll::Ready(Err(kind)),
+            }
         };
         let result = ready!(self.waiting.limit(polled, self.event, cx));
         Poll::Ready(result.map_err(|kind| self.connection.error(Operation::Write, kind).into()))
@@ -363,11 +404,19 @@ impl AsyncRead for ReadHalf {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        if buf.is_empty() || this.connection.is_closed() {
+        if buf.is_empty() || this.ended {
             return Poll::Ready(Ok(0));
         }
-        let polled = table::with(this.connection.key, |connection| connection.read(buf));
+        let polled = if this.connection.is_closed() {
+            Poll::Ready(Err(ErrorKind::Closed))
+        } else {
+            match ready!(this.waiting.poll_turn(cx)) {
+                Ok(()) => table::with(this.connection.key, |connection| connection.read(buf)),
+                Err(kind) => Poll::Ready(Err(kind)),
+            }
+        };
         let result = ready!(this.waiting.limit(polled, this.event, cx));
+        this.ended = result == Ok(0);
         Poll::Ready(result.map_err(|kind| this.connection.error(Operation::Read, kind).into()))
     }
 }
@@ -385,9 +434,9 @@ impl AsyncWrite for WriteHalf {
         self.poll(cx, table::Connection::flush)
     }
 
-    /// Flushes, then ends the connection in both directions: reads give end of
-    /// file from then on, writes [`ErrorKind::Closed`]. After a timeout the
-    /// connection is still open.
+    /// Flushes, then ends the connection in both directions: writes fail with
+    /// [`ErrorKind::Closed`] from then on, and so do reads unless the peer had
+    /// ended its side before. After a timeout the connection is still open.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.connection.is_closed() {
             return Poll::Ready(Ok(()));

@@ -16,6 +16,8 @@ pub enum Peer {
     Source(usize),
     /// Reads to the end, and closes.
     Sink,
+    /// Sends for ever, and takes all.
+    Flood,
 }
 
 /// A peer that serves every connection on a port of 127.0.0.1 as long as this
@@ -77,6 +79,15 @@ impl Peer {
                     stream.write_all(&chunk[..part]).await?;
                     left -= part;
                 }
+            }
+            Self::Flood => {
+                let (mut read, mut write) = stream.split();
+                let send = async {
+                    let chunk = vec![7; 256 * 1024];
+                    while write.write_all(&chunk).await.is_ok() {}
+                };
+                let mut nowhere = tokio::io::sink();
+                tokio::join!(send, tokio::io::copy(&mut read, &mut nowhere)).1?;
             }
             Self::Sink => {
                 let mut buf = vec![0; 256 * 1024];

@@ -102,6 +102,15 @@ async fn net_split() {
 }
 
 #[tokio::test]
+async fn net_greedy() {
+    let (echo, flood) = (echo().await, PeerServer::start(Peer::Flood).await.unwrap());
+    for executor in EXECUTORS {
+        let guest = guest("net_greedy", executor).arg(flood.port());
+        guest.arg(echo.port()).run().await.expect_success();
+    }
+}
+
+#[tokio::test]
 async fn net_wstd_tasks() {
     let echo = echo().await;
     let component = build("test-guests", "net_wstd_tasks");

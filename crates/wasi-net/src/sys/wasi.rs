@@ -87,7 +87,7 @@ pub(crate) fn look(list: Vec<&Pollable>) -> Vec<u32> {
 const TURN: usize = 100;
 
 thread_local! {
-    /// I/O operations since the host last had a turn.
+    /// I/O operations since the host last had, or was offered, a turn.
     static SPENT: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -321,7 +321,12 @@ fn stream_error(error: StreamError) -> ErrorKind {
     match error {
         StreamError::Closed => ErrorKind::Closed,
         StreamError::LastOperationFailed(error) => {
-            ErrorKind::from_debug_text(&error.to_debug_string())
+            match ErrorKind::from_debug_text(&error.to_debug_string()) {
+                // The host gave the connection up, by keep-alive for instance.
+                // A timeout of ours leaves it open.
+                ErrorKind::TimedOut => ErrorKind::ConnectionAborted,
+                kind => kind,
+            }
         }
     }
 }

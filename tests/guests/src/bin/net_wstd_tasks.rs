@@ -103,8 +103,9 @@ mod cases {
         let mut echo = [0; 20];
         run(reader.read_exact(&mut echo)).await.unwrap();
         let mut writer = write.await;
-        let read = run(async { reader.read(&mut [0]).await.unwrap() });
+        let read = run(async { reader.read(&mut [0]).await.unwrap_err() });
         let close = run(async { writer.close().await.unwrap() });
-        assert_eq!(zip(read, close).await.0, 0);
+        let error = zip(read, close).await.0;
+        assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
     }
 }
