@@ -12,8 +12,8 @@
 //!
 //! The futures work in [`block_on`], under wstd by `wstd::run` (feature `wstd`),
 //! under other runtimes that know pollables by `raw::drive`, and under executors
-//! that know nothing of WASI: there a wait wakes itself, and blocks for 5 ms at
-//! a time when nothing else can go on.
+//! that know nothing of WASI: there a wait wakes itself, and blocks for 0.1 to
+//! 5 ms at a time when it is polled again and nothing has come.
 //!
 //! It knows nothing of TLS or of any protocol above TCP, and runs no background
 //! tasks: what must happen later happens at the next call.
@@ -53,6 +53,7 @@ mod table;
 mod target;
 mod tcp;
 mod time;
+mod waiting;
 #[cfg(all(feature = "wstd", target_os = "wasi", target_env = "p2"))]
 pub mod wstd;
 
@@ -63,8 +64,9 @@ pub use reactor::block_on;
 pub use resolve::{Resolve, Resolving, resolve};
 pub use table::stalled_connections;
 pub use target::WasiTarget;
-pub use tcp::{DEFAULT_TIMEOUT, KeepAlive, ReadHalf, TcpStream, WriteHalf};
+pub use tcp::{KeepAlive, ReadHalf, TcpStream, WriteHalf};
 pub use time::{Deadline, Elapsed, sleep, timeout};
+pub use waiting::DEFAULT_TIMEOUT;
 
 /// Streams and futures fit executors that ask for `Send`.
 #[cfg(any(all(target_os = "wasi", target_env = "p2"), debug_assertions))]

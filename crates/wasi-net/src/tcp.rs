@@ -6,9 +6,9 @@
 //! and leave in one host write: when they are flushed, before a read waits, and
 //! before the reactor waits.
 
-use crate::reactor::{Event, Timer};
+use crate::reactor::Event;
 use crate::sys::SocketOption;
-use crate::time::after;
+use crate::waiting::Waiting;
 use crate::{Error, ErrorKind, Operation, WasiTarget, sys, table};
 use futures_io::{AsyncRead, AsyncWrite};
 use std::net::SocketAddr;
@@ -19,12 +19,9 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
-/// How long one read or write may wait unless told otherwise.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
-
 /// A TCP connection.
 ///
-/// Reads and writes wait at most their timeouts ([`DEFAULT_TIMEOUT`] each until
+/// Reads and writes wait at most their timeouts ([`DEFAULT_TIMEOUT`](crate::DEFAULT_TIMEOUT) each until
 /// set) and never past the overall deadline, and then fail with
 /// [`io::ErrorKind::TimedOut`]; the stream lives on. Errors are
 /// [`io::Error`]s with an [`Error`] inside.
@@ -100,90 +97,6 @@ impl Drop for Handle {
     }
 }
 
-/// One direction's time limits, and the timer of the wait under way.
-struct Waiting {
-    timeout: Option<Duration>,
-    deadline: Option<Instant>,
-    timer: Option<Timer>,
-    /// Operations in a row that did not wait.
-    in_a_row: u8,
-}
-
-/// After so many operations that did not wait, a stream lets others go on: the
-/// peer must not decide whether timers and other streams have their turn.
-const IN_A_ROW: u8 = 64;
-
-impl Waiting {
-    fn new() -> Self {
-        Self {
-            timeout: Some(DEFAULT_TIMEOUT),
-            deadline: None,
-            timer: None,
-            in_a_row: 0,
-        }
-    }
-
-    fn set_timeout(&mut self, timeout: Option<Duration>) {
-        self.timeout = timeout;
-        self.timer = None;
-    }
-
-    /// Pending once in a while, and an error if the deadline has passed then.
-    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Result<(), ErrorKind>> {
-        if self.in_a_row < IN_A_ROW {
-            self.in_a_row += 1;
-            return Poll::Ready(Ok(()));
-        }
-        self.in_a_row = 0;
-        if self.deadline.is_some_and(|at| Instant::now() >= at) {
-            return Poll::Ready(Err(ErrorKind::TimedOut));
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-
-    fn set_deadline(&mut self, deadline: Option<Instant>) {
-        self.deadline = deadline;
-        self.timer = None;
-    }
-
-    /// Starts the timer of a wait, if there is a limit.
-    fn start(&mut self, cx: &Context<'_>) {
-        let ends = self.timeout.map(after).into_iter().chain(self.deadline);
-        self.timer = ends.min().map(Timer::at);
-        if let Some(timer) = &mut self.timer {
-            timer.wait(cx);
-        }
-    }
-
-    /// Waits for `event`, but not for too long.
-    fn limit<T>(
-        &mut self,
-        polled: Poll<Result<T, ErrorKind>>,
-        event: Event,
-        cx: &Context<'_>,
-    ) -> Poll<Result<T, ErrorKind>> {
-        let result = match polled {
-            Poll::Ready(result) => result,
-            Poll::Pending => {
-                self.in_a_row = 0;
-                event.wait(cx.waker());
-                match &mut self.timer {
-                    Some(timer) => ready!(timer.poll(cx)),
-                    None => {
-                        self.start(cx);
-                        return Poll::Pending;
-                    }
-                }
-                event.cancel();
-                Err(ErrorKind::TimedOut)
-            }
-        };
-        self.timer = None;
-        Poll::Ready(result)
-    }
-}
-
 impl TcpStream {
     /// Connects to one address, waiting at most 30 s. [`Connector`](crate::Connector)
     /// takes names and tries all their addresses.
@@ -243,14 +156,15 @@ impl TcpStream {
         self.read.connection.peer_addr
     }
 
-    /// How long each read may wait; `None` for ever. Default: [`DEFAULT_TIMEOUT`].
+    /// How long each read may wait; `None` for ever. Default:
+    /// [`DEFAULT_TIMEOUT`](crate::DEFAULT_TIMEOUT).
     /// A read that waits already has it from its next poll on.
     pub fn set_read_timeout(&mut self, timeout: Option<Duration>) {
         self.read.waiting.set_timeout(timeout);
     }
 
     /// How long each write, flush or close may wait; `None` for ever. Default:
-    /// [`DEFAULT_TIMEOUT`]. A write that waits already has it from its next poll
+    /// [`DEFAULT_TIMEOUT`](crate::DEFAULT_TIMEOUT). A write that waits already has it from its next poll
     /// on.
     pub fn set_write_timeout(&mut self, timeout: Option<Duration>) {
         self.write.waiting.set_timeout(timeout);
