@@ -29,7 +29,7 @@ async fn echo() -> PeerServer {
 #[tokio::test]
 async fn net_round_trips() {
     let echo = echo().await;
-    for (executor, calls) in [("own", 5), ("wstd", 17), ("futures-lite", 8), ("tokio", 14)] {
+    for executor in EXECUTORS {
         let guest = guest("net_round_trips", executor)
             .arg(echo.port())
             .arg(100)
@@ -49,8 +49,14 @@ async fn net_round_trips() {
             "{executor}: one write a round trip"
         );
         assert_eq!(connection.bytes_read, 1200);
-        // Ours: check-write, write, now (the read's timeout), poll, read. The
-        // others look and subscribe once more, each in its way.
+        // Ours: check-write, write, now (the read's timeout), poll, read. wstd
+        // looks and subscribes once more. Where a wait blocks in slices, the
+        // number depends on the peer's speed.
+        let calls = match executor {
+            "own" => 5,
+            "wstd" => 17,
+            _ => continue,
+        };
         let fewest = connection.fewest_calls_between_writes;
         assert_eq!(fewest, Some(calls), "{executor}: host calls a round trip");
     }
