@@ -141,9 +141,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         }
     }
 
-    /// Sends what waits, then feeds the engine from the stream below. `false`
-    /// at a clean end.
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    /// Sends what waits, then feeds the engine from the stream below.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A stream that takes no more may still have something to read, and
         // its reader may be what the peer waits for.
         if let Poll::Ready(Err(error)) = self.poll_send(cx) {
@@ -153,19 +152,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
             let mut chunk = [0; READ_LEN];
             let len = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut chunk))?;
             if len == 0 {
-                return Poll::Ready(
-                    self.engine
-                        .receive_eof()
-                        .map(|()| false)
-                        .map_err(Into::into),
-                );
+                return Poll::Ready(self.engine.receive_eof().map_err(Into::into));
             }
             self.received.extend_from_slice(&chunk[..len]);
         }
         match self.engine.receive(&self.received) {
             Ok(taken) => {
                 self.received.drain(..taken);
-                Poll::Ready(Ok(true))
+                Poll::Ready(Ok(()))
             }
             Err(error) => Poll::Ready(Err(self.tell(cx, error))),
         }

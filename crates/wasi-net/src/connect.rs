@@ -5,7 +5,7 @@
 
 use crate::race::Race;
 use crate::reactor::{Registration, Timer};
-use crate::resolve::{Resolve, resolve, resolve_by};
+use crate::resolve::{HostResolver, Resolve, resolve_by};
 use crate::time::{after, timeout};
 use crate::{Error, ErrorKind, Operation, TcpStream, WasiTarget, sys};
 use std::fmt;
@@ -27,7 +27,7 @@ pub struct Connector {
     timeout: Duration,
     attempt_timeout: Duration,
     stagger: Duration,
-    resolver: Option<Arc<dyn Resolve>>,
+    resolver: Arc<dyn Resolve>,
 }
 
 impl Default for Connector {
@@ -36,7 +36,7 @@ impl Default for Connector {
             timeout: Duration::from_secs(30),
             attempt_timeout: Duration::from_secs(15),
             stagger: Duration::from_millis(250),
-            resolver: None,
+            resolver: Arc::new(HostResolver),
         }
     }
 }
@@ -74,7 +74,7 @@ impl Connector {
     /// [`resolve`](crate::resolve()).
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolve + 'static) -> Self {
-        self.resolver = Some(Arc::new(resolver));
+        self.resolver = Arc::new(resolver);
         self
     }
 
@@ -96,12 +96,7 @@ impl Connector {
     {
         let subject = format!("{host}:{port}");
         let deadline = after(self.timeout);
-        let lookup = async {
-            match &self.resolver {
-                Some(resolver) => resolve_by(&**resolver, host).await,
-                None => resolve(host).await,
-            }
-        };
+        let lookup = resolve_by(&*self.resolver, host);
         let late = |_| Err(Error::new(Operation::Resolve, host, ErrorKind::TimedOut));
         let addresses = timeout(self.timeout, lookup).await.unwrap_or_else(late)?;
         let addresses = addresses

@@ -129,8 +129,7 @@ pub(crate) enum Wait {
 }
 
 /// Sends what was written behind, then looks for events, waits for the first
-/// one if told to, and wakes who waits for it.
-/// Whether there was anybody.
+/// one if told to, and wakes who waits for it. Tells whether there was anybody.
 pub(crate) fn turn(wait: Wait) -> bool {
     table::flush_written_behind();
     table::reap();
@@ -278,10 +277,6 @@ pub(crate) fn hand_over(mut wait: impl FnMut(sys::Pollable) -> Option<Guard>) {
     }
 }
 
-#[cfg_attr(
-    not(all(target_os = "wasi", target_env = "p2")),
-    allow(dead_code, reason = "only components have other runtimes")
-)]
 /// Gives up every guard, and wakes who waits: somebody else may drive on.
 pub(crate) fn take_back() {
     let (guards, wakers) = REACTOR.with_borrow_mut(|reactor| {

@@ -45,14 +45,19 @@ pub async fn resolve(name: &str) -> Result<Vec<IpAddr>, Error>
 where
     for<'a> (): WasiTarget<'a>,
 {
-    match parse(name) {
-        Ok(Name::Literal(address)) => Ok(vec![address]),
-        Ok(Name::Host(host)) => timeout(LOOKUP_TIMEOUT, lookup(host))
-            .await
-            .unwrap_or(Err(ErrorKind::TimedOut)),
-        Err(kind) => Err(kind),
+    resolve_by(&HostResolver, name).await
+}
+
+/// The host's resolver.
+pub(crate) struct HostResolver;
+
+impl Resolve for HostResolver {
+    fn resolve<'a>(&'a self, name: &'a str) -> Resolving<'a> {
+        Box::pin(async move {
+            let limited = timeout(LOOKUP_TIMEOUT, lookup(name)).await;
+            limited.unwrap_or(Err(ErrorKind::TimedOut))
+        })
     }
-    .map_err(|kind| Error::new(Operation::Resolve, name.escape_debug(), kind))
 }
 
 async fn lookup(host: &str) -> Result<Vec<IpAddr>, ErrorKind> {
@@ -72,9 +77,6 @@ async fn lookup(host: &str) -> Result<Vec<IpAddr>, ErrorKind> {
             None => break,
         }
     }
-    if addresses.is_empty() {
-        return Err(ErrorKind::NameUnresolvable);
-    }
     Ok(addresses)
 }
 
@@ -89,7 +91,7 @@ pub trait Resolve: Send + Sync {
 /// What [`Resolve::resolve`] gives. Dropping it cancels the lookup.
 pub type Resolving<'a> = Pin<Box<dyn Future<Output = Result<Vec<IpAddr>, ErrorKind>> + Send + 'a>>;
 
-/// [`resolve`] with another resolver for names.
+/// [`resolve`] with any resolver for names.
 pub(crate) async fn resolve_by(resolver: &dyn Resolve, name: &str) -> Result<Vec<IpAddr>, Error> {
     match parse(name) {
         Ok(Name::Literal(address)) => Ok(vec![address]),

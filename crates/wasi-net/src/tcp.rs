@@ -52,18 +52,50 @@ pub struct TcpStream {
 
 /// The reading side of a [`TcpStream`], by [`TcpStream::into_split`].
 pub struct ReadHalf {
-    connection: Arc<Handle>,
-    event: Event,
-    waiting: Waiting,
+    half: Half,
     /// The peer has ended its side.
     ended: bool,
 }
 
 /// The writing side of a [`TcpStream`], by [`TcpStream::into_split`].
 pub struct WriteHalf {
+    half: Half,
+}
+
+/// What one direction needs: the connection, what it waits for, and how long.
+struct Half {
     connection: Arc<Handle>,
     event: Event,
     waiting: Waiting,
+}
+
+impl Half {
+    fn new(connection: Arc<Handle>, event: Event) -> Self {
+        Self {
+            connection,
+            event,
+            waiting: Waiting::new(),
+        }
+    }
+
+    /// One poll of an operation on the connection, within the time limits.
+    fn poll<T>(
+        &mut self,
+        cx: &Context<'_>,
+        name: Operation,
+        operation: impl FnOnce(&mut table::Connection) -> Poll<Result<T, ErrorKind>>,
+    ) -> Poll<io::Result<T>> {
+        let polled = if self.connection.is_closed() {
+            Poll::Ready(Err(ErrorKind::Closed))
+        } else {
+            match ready!(self.waiting.poll_turn(cx)) {
+                Ok(()) => table::with(self.connection.key, operation),
+                Err(kind) => Poll::Ready(Err(kind)),
+            }
+        };
+        let result = ready!(self.waiting.limit(polled, self.event, cx));
+        Poll::Ready(result.map_err(|kind| self.connection.error(name, kind).into()))
+    }
 }
 
 /// A connection in the thread's table, let go of with the last half.
@@ -131,15 +163,11 @@ impl TcpStream {
         });
         Ok(Self {
             read: ReadHalf {
-                connection: Arc::clone(&connection),
-                event: events.readable,
-                waiting: Waiting::new(),
+                half: Half::new(Arc::clone(&connection), events.readable),
                 ended: false,
             },
             write: WriteHalf {
-                connection,
-                event: events.writable,
-                waiting: Waiting::new(),
+                half: Half::new(connection, events.writable),
             },
         })
     }
@@ -147,35 +175,35 @@ impl TcpStream {
     /// The address of this end.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.read.connection.local_addr
+        self.read.half.connection.local_addr
     }
 
     /// The address of the other end.
     #[must_use]
     pub fn peer_addr(&self) -> SocketAddr {
-        self.read.connection.peer_addr
+        self.read.half.connection.peer_addr
     }
 
     /// How long each read may wait; `None` for ever. Default:
     /// [`DEFAULT_TIMEOUT`](crate::DEFAULT_TIMEOUT).
     /// A read that waits already has it from its next poll on.
     pub fn set_read_timeout(&mut self, timeout: Option<Duration>) {
-        self.read.waiting.set_timeout(timeout);
+        self.read.half.waiting.set_timeout(timeout);
     }
 
     /// How long each write, flush or close may wait; `None` for ever. Default:
     /// [`DEFAULT_TIMEOUT`](crate::DEFAULT_TIMEOUT). A write that waits already has it from its next poll
     /// on.
     pub fn set_write_timeout(&mut self, timeout: Option<Duration>) {
-        self.write.waiting.set_timeout(timeout);
+        self.write.half.waiting.set_timeout(timeout);
     }
 
     /// When every wait on this stream ends at the latest; `None` (the default)
     /// for no such moment. An operation that waits already has it from its next
     /// poll on.
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
-        self.read.waiting.set_deadline(deadline);
-        self.write.waiting.set_deadline(deadline);
+        self.read.half.waiting.set_deadline(deadline);
+        self.write.half.waiting.set_deadline(deadline);
     }
 
     /// Has the host probe an idle connection: first after `idle`, then every
@@ -241,7 +269,7 @@ impl TcpStream {
     }
 
     fn set(&self, option: SocketOption) -> Result<(), Error> {
-        let connection = &self.read.connection;
+        let connection = &self.read.half.connection;
         let result = if connection.is_closed() {
             Err(ErrorKind::Closed)
         } else {
@@ -273,41 +301,24 @@ pub struct KeepAlive {
 impl ReadHalf {
     /// As [`TcpStream::set_read_timeout`].
     pub fn set_timeout(&mut self, timeout: Option<Duration>) {
-        self.waiting.set_timeout(timeout);
+        self.half.waiting.set_timeout(timeout);
     }
 
     /// As [`TcpStream::set_deadline`], for this half.
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
-        self.waiting.set_deadline(deadline);
+        self.half.waiting.set_deadline(deadline);
     }
 }
 
 impl WriteHalf {
     /// As [`TcpStream::set_write_timeout`].
     pub fn set_timeout(&mut self, timeout: Option<Duration>) {
-        self.waiting.set_timeout(timeout);
+        self.half.waiting.set_timeout(timeout);
     }
 
     /// As [`TcpStream::set_deadline`], for this half.
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
-        self.waiting.set_deadline(deadline);
-    }
-
-    fn poll<T>(
-        &mut self,
-        cx: &Context<'_>,
-        operation: impl FnOnce(&mut table::Connection) -> Poll<Result<T, ErrorKind>>,
-    ) -> Poll<io::Result<T>> {
-        let polled = if self.connection.is_closed() {
-            Poll::Ready(Err(ErrorKind::Closed))
-        } else {
-            match ready!(self.waiting.poll_turn(cx)) {
-                Ok(()) => table::with(self.connection.key, operation),
-                Err(kind) => Poll::Ready(Err(kind)),
-            }
-        };
-        let result = ready!(self.waiting.limit(polled, self.event, cx));
-        Poll::Ready(result.map_err(|kind| self.connection.error(Operation::Write, kind).into()))
+        self.half.waiting.set_deadline(deadline);
     }
 }
 
@@ -317,21 +328,13 @@ impl AsyncRead for ReadHalf {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        if buf.is_empty() || this.ended {
+        if buf.is_empty() || self.ended {
             return Poll::Ready(Ok(0));
         }
-        let polled = if this.connection.is_closed() {
-            Poll::Ready(Err(ErrorKind::Closed))
-        } else {
-            match ready!(this.waiting.poll_turn(cx)) {
-                Ok(()) => table::with(this.connection.key, |connection| connection.read(buf)),
-                Err(kind) => Poll::Ready(Err(kind)),
-            }
-        };
-        let result = ready!(this.waiting.limit(polled, this.event, cx));
-        this.ended = result == Ok(0);
-        Poll::Ready(result.map_err(|kind| this.connection.error(Operation::Read, kind).into()))
+        let read = |connection: &mut table::Connection| connection.read(buf);
+        let result = ready!(self.half.poll(cx, Operation::Read, read));
+        self.ended = matches!(result, Ok(0));
+        Poll::Ready(result)
     }
 }
 
@@ -341,23 +344,25 @@ impl AsyncWrite for WriteHalf {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll(cx, |connection| connection.write(buf))
+        let write = |connection: &mut table::Connection| connection.write(buf);
+        self.half.poll(cx, Operation::Write, write)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll(cx, table::Connection::flush)
+        self.half
+            .poll(cx, Operation::Write, table::Connection::flush)
     }
 
     /// Flushes, then ends the connection in both directions: writes fail with
     /// [`ErrorKind::Closed`] from then on, and so do reads unless the peer had
     /// ended its side before. After a timeout the connection is still open.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.connection.is_closed() {
+        if self.half.connection.is_closed() {
             return Poll::Ready(Ok(()));
         }
         let result = ready!(self.as_mut().poll_flush(cx));
         if !matches!(&result, Err(error) if error.kind() == io::ErrorKind::TimedOut) {
-            self.connection.close();
+            self.half.connection.close();
         }
         Poll::Ready(result)
     }
@@ -401,19 +406,23 @@ impl fmt::Debug for Handle {
 impl fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("TcpStream")
-            .field(&self.read.connection)
+            .field(&self.read.half.connection)
             .finish()
     }
 }
 
 impl fmt::Debug for ReadHalf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ReadHalf").field(&self.connection).finish()
+        f.debug_tuple("ReadHalf")
+            .field(&self.half.connection)
+            .finish()
     }
 }
 
 impl fmt::Debug for WriteHalf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("WriteHalf").field(&self.connection).finish()
+        f.debug_tuple("WriteHalf")
+            .field(&self.half.connection)
+            .finish()
     }
 }

@@ -3,17 +3,13 @@
 
 use std::net::Ipv6Addr;
 use test_host::fault::{BlackHole, Direction, Fault, Proxy};
-use test_host::guest::{Guest, Network, build};
+use test_host::guest::{EXECUTORS, Guest, Network};
 use test_host::peers::{Peer, PeerServer};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-const EXECUTORS: [&str; 4] = ["own", "wstd", "futures-lite", "tokio"];
-
 fn guest(name: &str, executor: &str) -> Guest {
-    let component = build("test-guests", name);
-    let guest = Guest::new(&component, name).network(Network::Loopback);
-    guest.arg(executor)
+    Guest::of_tests(name).arg(executor)
 }
 
 async fn listener() -> (TcpListener, u16) {
@@ -119,8 +115,7 @@ async fn net_greedy() {
 #[tokio::test]
 async fn net_wstd_tasks() {
     let echo = echo().await;
-    let component = build("test-guests", "net_wstd_tasks");
-    let guest = Guest::new(&component, "net_wstd_tasks").network(Network::Loopback);
+    let guest = Guest::of_tests("net_wstd_tasks");
     guest.arg(echo.port()).run().await.expect_success();
 }
 

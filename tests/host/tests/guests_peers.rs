@@ -3,7 +3,7 @@
 //! name.
 
 use std::future::poll_fn;
-use test_host::guest::{Guest, HttpHandler, Network, build};
+use test_host::guest::{EXECUTORS, Guest, HttpHandler};
 use test_host::peers::{Peer, PeerServer};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -11,22 +11,18 @@ use tokio::task::JoinSet;
 use tokio_util::compat::{FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
 use yamux::{Config, Connection, Mode};
 
-fn guest(name: &str) -> Guest {
-    Guest::new(&build("test-guests", name), name).network(Network::Loopback)
-}
-
 #[tokio::test]
 async fn net_http_handler() {
     let echo = PeerServer::start(Peer::Echo).await.unwrap();
     let path = format!("/?port={}", echo.port());
     let text = "round trips: 10\na read was cancelled\nround trips: 1\nbody: round trips: 1\n";
     for request in 0..3 {
-        let mut handler = guest("net_http_handler").serve().await;
+        let mut handler = Guest::of_tests("net_http_handler").serve().await;
         let answer = handler.get(&path).await;
         assert_eq!(answer, (200, text.to_owned()), "instance {request}");
         assert_eq!(writes(handler), [11, 1], "one write a round trip");
     }
-    let mut handler = guest("net_http_handler").serve().await;
+    let mut handler = Guest::of_tests("net_http_handler").serve().await;
     let kept = "kept: round trips: 1\n";
     for kept in ["", kept, kept] {
         assert_eq!(handler.get(&path).await, (200, format!("{kept}{text}")));
@@ -58,14 +54,14 @@ async fn echo_substreams(stream: TcpStream) -> usize {
 
 #[tokio::test]
 async fn net_yamux() {
-    for executor in ["own", "wstd", "futures-lite", "tokio"] {
+    for executor in EXECUTORS {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
             echo_substreams(stream).await
         });
-        let guest = guest("net_yamux").arg(executor).arg(port);
+        let guest = Guest::of_tests("net_yamux").arg(executor).arg(port);
         guest.run().await.expect_success();
         assert_eq!(server.await.unwrap(), 8, "{executor}");
     }

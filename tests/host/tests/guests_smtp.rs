@@ -2,13 +2,9 @@
 //! same name.
 
 use test_host::ca::{Ca, LOCAL_NAMES};
-use test_host::guest::{Guest, Network, Outcome, build};
+use test_host::guest::{Guest, Outcome};
 use test_host::sendmail::CaFolder;
 use test_host::smtp::{Security, SmtpServer};
-
-fn guest(name: &str) -> Guest {
-    Guest::new(&build("test-guests", name), name).network(Network::Loopback)
-}
 
 async fn quick_start(mode: &str, security: Security, ca: &Ca) -> (SmtpServer, Outcome) {
     let server = SmtpServer::builder(security)
@@ -17,7 +13,7 @@ async fn quick_start(mode: &str, security: Security, ca: &Ca) -> (SmtpServer, Ou
         .await
         .unwrap();
     let folder = CaFolder::new(ca).unwrap();
-    let run = guest("smtp_quick_start")
+    let run = Guest::of_tests("smtp_quick_start")
         .allow_names()
         .folder(folder.path(), "/ca")
         .arg(mode)

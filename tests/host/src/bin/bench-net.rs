@@ -5,10 +5,8 @@
 use std::error::Error;
 use std::path::PathBuf;
 use test_host::fault::{BlackHole, Proxy};
-use test_host::guest::{Component, Guest, Network};
+use test_host::guest::{Component, EXECUTORS, Guest, Network};
 use test_host::peers::{Peer, PeerServer, stalling};
-
-const EXECUTORS: [&str; 4] = ["own", "wstd", "futures-lite", "tokio"];
 
 const BYTES: usize = 64 * 1024 * 1024;
 

@@ -90,6 +90,9 @@ pub struct Guest {
     limit: Option<Duration>,
 }
 
+/// Who runs a network guest's futures, as its first argument names it.
+pub const EXECUTORS: [&str; 4] = ["own", "wstd", "futures-lite", "tokio"];
+
 /// The most output that is captured of each stream, in bytes.
 const OUTPUT_LEN: usize = 16 * 1024 * 1024;
 
@@ -108,6 +111,17 @@ impl Guest {
             inherit_stdio: false,
             limit: Some(Duration::from_secs(30)),
         }
+    }
+
+    /// A run of a program of `tests/guests`, built if need be, that may reach
+    /// this machine.
+    ///
+    /// # Panics
+    ///
+    /// As [`build`].
+    #[must_use]
+    pub fn of_tests(name: &str) -> Self {
+        Self::new(&build("test-guests", name), name).network(Network::Loopback)
     }
 
     /// Adds an argument.
