@@ -1,26 +1,29 @@
 //! What a connection trusts and offers; made once, shared by its clones.
 
-use crate::Error;
+use crate::verify::Verifier;
+use crate::{Error, Policy, roots};
+use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{CipherSuite, ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
+use rustls::time_provider::TimeProvider;
+use rustls::{CipherSuite, ClientConfig, RootCertStore, SupportedProtocolVersion};
 use std::fmt;
 use std::sync::Arc;
+use webpki::{CertRevocationList, OwnedCertRevocationList, RevocationCheckDepth};
 
 /// What TLS connections trust and offer.
 ///
 /// Cheap to clone; the clones share their sessions. Make one per process: a
 /// resumed handshake costs a small part of a full one, and the sessions live in
-/// here (up to 256 servers).
+/// here, in memory only.
 #[derive(Clone)]
 pub struct TlsConfig {
     pub(crate) inner: Arc<ClientConfig>,
 }
 
 impl TlsConfig {
-    /// Starts from the defaults: Mozilla's roots (feature `webpki-roots`), the
-    /// provider ring (feature `ring`), TLS 1.3 and, by feature `tls12`, 1.2.
+    /// Starts from the defaults that each setter names.
     #[must_use]
     pub fn builder() -> TlsConfigBuilder {
         TlsConfigBuilder::default()
@@ -33,23 +36,92 @@ impl fmt::Debug for TlsConfig {
     }
 }
 
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[non_exhaustive]
+pub enum Version {
+    /// TLS 1.2 (RFC 5246), with the feature `tls12`.
+    #[default]
+    Tls12,
+    /// TLS 1.3 (RFC 8446).
+    Tls13,
+}
+
+/// Which certificates a CRL has to vouch for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum CrlScope {
+    /// The server's and every one above it, except for the root.
+    #[default]
+    Chain,
+    /// The server's only.
+    Leaf,
+}
+
 #[derive(Clone)]
 enum Roots {
     Store(RootCertStore),
     Pem(Vec<u8>),
 }
 
+#[derive(Clone)]
+struct ClientCertificate {
+    chain_pem: Vec<u8>,
+    key_pem: Arc<[u8]>,
+}
+
 /// Makes a [`TlsConfig`].
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct TlsConfigBuilder {
     roots: Option<Roots>,
+    policy: Policy,
+    crls: Vec<(Vec<u8>, CrlScope)>,
+    client_certificate: Option<ClientCertificate>,
     alpn: Vec<Vec<u8>>,
+    min_version: Version,
+    chacha20_first: bool,
+    sessions: usize,
+    time_provider: Option<Arc<dyn TimeProvider>>,
+    #[cfg(feature = "keylog")]
+    key_log: Option<Arc<dyn rustls::KeyLog>>,
     provider: Option<Arc<CryptoProvider>>,
 }
 
+impl Default for TlsConfigBuilder {
+    fn default() -> Self {
+        Self {
+            roots: None,
+            policy: Policy::Full,
+            crls: Vec::new(),
+            client_certificate: None,
+            alpn: Vec::new(),
+            min_version: Version::Tls12,
+            // No AES instruction is to be had there.
+            chacha20_first: cfg!(target_family = "wasm"),
+            sessions: SESSIONS,
+            time_provider: None,
+            #[cfg(feature = "keylog")]
+            key_log: None,
+            provider: None,
+        }
+    }
+}
+
+/// How many servers' sessions are kept.
+const SESSIONS: usize = 256;
+
+/// rustls counts tickets, of which it keeps so many for each server.
+const TICKETS: usize = 8;
+
 impl TlsConfigBuilder {
-    /// Trusts the certificates in `pem`, and nothing else: they replace the
-    /// bundled roots. Text around the certificates is passed over.
+    /// Trusts the certificates in `pem`, and nothing else. Text around the
+    /// certificates is passed over; each of them has to be right.
+    ///
+    /// Default: with the feature `native-roots`, the host's store, which is
+    /// read by [`build`](Self::build) (`SSL_CERT_FILE`, `SSL_CERT_DIR`, then
+    /// where systems usually keep it; in a sandbox the host has to open the
+    /// folder). Without it, or when there is none, Mozilla's roots (feature
+    /// `webpki-roots`).
     #[must_use]
     pub fn roots_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.roots = Some(Roots::Pem(pem.into()));
@@ -63,6 +135,44 @@ impl TlsConfigBuilder {
         self
     }
 
+    /// How servers prove who they are. Default: [`Policy::Full`].
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Refuses servers whose certificate one of the CRLs in `pem` lists, and
+    /// those of whom no current CRL says that they are not revoked. Calls add
+    /// up; the last `scope` holds. Default: nothing is asked.
+    ///
+    /// Policies that build no chain do not look at them: `PinnedSpki`,
+    /// `Opportunistic`, and TLSA records of usage 3.
+    ///
+    /// Source: RFC 5280 section 5.
+    #[must_use]
+    pub fn crls_pem(mut self, pem: impl Into<Vec<u8>>, scope: CrlScope) -> Self {
+        self.crls.push((pem.into(), scope));
+        self
+    }
+
+    /// Shows this certificate to servers that ask for one (mTLS). `chain_pem`:
+    /// the certificate, then those above it as far as the server needs them;
+    /// `key_pem`: its private key in PKCS#8, PKCS#1 or SEC1, not encrypted. Both
+    /// may be the same text. Default: none.
+    #[must_use]
+    pub fn client_certificate_pem(
+        mut self,
+        chain_pem: impl Into<Vec<u8>>,
+        key_pem: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.client_certificate = Some(ClientCertificate {
+            chain_pem: chain_pem.into(),
+            key_pem: key_pem.into().into(),
+        });
+        self
+    }
+
     /// The application protocols to offer, the preferred one first. Default:
     /// none, and no ALPN extension. Source: RFC 7301.
     #[must_use]
@@ -71,8 +181,59 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// Computes with `provider`. The process-wide default of rustls is never
-    /// used.
+    /// The lowest version to speak. Default: [`Version::Tls12`]; without the
+    /// feature `tls12` it is TLS 1.3 in any case.
+    #[must_use]
+    pub fn min_version(mut self, version: Version) -> Self {
+        self.min_version = version;
+        self
+    }
+
+    /// Whether the ChaCha20-Poly1305 suites go before the provider's others,
+    /// whose order stays. Default: on wasm only, where they are several times
+    /// faster. Many servers choose by their own order.
+    #[must_use]
+    pub fn chacha20_first(mut self, first: bool) -> Self {
+        self.chacha20_first = first;
+        self
+    }
+
+    /// How many servers' sessions are kept in memory, to resume them. Default:
+    /// 256; 0 for none. Each has at most 8 tickets (TLS 1.3) or one session
+    /// (1.2); the server that came first goes first.
+    #[must_use]
+    pub fn sessions(mut self, servers: usize) -> Self {
+        self.sessions = servers;
+        self
+    }
+
+    /// What time it is, for the dates in certificates and CRLs and for tickets;
+    /// `None` when that is not known ([`Error::ClockNotSet`]). Default: the
+    /// system's clock.
+    #[must_use]
+    pub fn time_provider(
+        mut self,
+        now: impl Fn() -> Option<UnixTime> + Send + Sync + 'static,
+    ) -> Self {
+        self.time_provider = Some(Arc::new(Clock(now)));
+        self
+    }
+
+    /// Writes the secrets of each connection to `log`, a line in one write for
+    /// each, so that Wireshark can read along: who has them reads everything.
+    /// Errors of `log` are passed over. Default: none.
+    ///
+    /// Source: RFC 9850 (`SSLKEYLOGFILE`).
+    #[cfg(feature = "keylog")]
+    #[must_use]
+    pub fn key_log(mut self, log: impl std::io::Write + Send + 'static) -> Self {
+        let log = std::sync::Mutex::new(log);
+        self.key_log = Some(Arc::new(crate::keylog::Log(log)));
+        self
+    }
+
+    /// Computes with `provider`. Default: *ring* (feature `ring`); the
+    /// process-wide default of rustls is never used.
     #[must_use]
     pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
         self.provider = Some(provider);
@@ -81,58 +242,98 @@ impl TlsConfigBuilder {
 
     /// # Errors
     ///
-    /// [`Error::NoProvider`] without a provider, [`Error::InvalidRoots`] when
-    /// there is no root to trust or a PEM block can't be read, and
-    /// [`Error::Protocol`] when the provider fits no version of TLS.
+    /// [`Error::NoProvider`] without a provider; [`Error::InvalidRoots`],
+    /// [`Error::InvalidPolicy`], [`Error::InvalidCrls`] and
+    /// [`Error::InvalidClientCertificate`] with what is wrong;
+    /// [`Error::Protocol`] when the provider has no suite for a version.
     pub fn build(self) -> Result<TlsConfig, Error> {
-        let provider = self
-            .provider
-            .or_else(bundled_provider)
-            .ok_or(Error::NoProvider)?;
+        let provider = self.provider.clone().or_else(bundled_provider);
+        let provider = self.suited(provider.ok_or(Error::NoProvider)?);
+        let algorithms = provider.signature_verification_algorithms;
+        let policy = self.policy.usable()?;
         let roots = match self.roots {
-            Some(Roots::Store(store)) if store.is_empty() => {
-                let reason = "the store holds no certificate; add a CA certificate".into();
-                return Err(Error::InvalidRoots { reason });
-            }
-            Some(Roots::Store(store)) => store,
-            Some(Roots::Pem(pem)) => roots_from_pem(&pem)?,
-            None => bundled_roots()?,
+            Some(Roots::Store(store)) => roots::given(store)?,
+            Some(Roots::Pem(pem)) => roots::from_pem(&pem)?,
+            None if policy.needs_roots() => roots::default_roots()?,
+            None => RootCertStore::empty(),
         };
-        let mut config = ClientConfig::builder_with_provider(suited(provider))
-            .with_safe_default_protocol_versions()
+        let (crls, crl_depth) = revocation(&self.crls)?;
+        let verifier = Verifier {
+            policy,
+            roots: roots.roots,
+            crls,
+            crl_depth,
+            algorithms,
+        };
+        let builder = match self.time_provider {
+            Some(time) => ClientConfig::builder_with_details(provider, time),
+            None => ClientConfig::builder_with_provider(provider),
+        };
+        let builder = builder
+            .with_protocol_versions(&versions(self.min_version))
             .map_err(Error::Protocol)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let mut config = match &self.client_certificate {
+            Some(certificate) => {
+                let (chain, key) = certificate.parse()?;
+                builder
+                    .with_client_auth_cert(chain, key)
+                    .map_err(unusable)?
+            }
+            None => builder.with_no_client_auth(),
+        };
         config.alpn_protocols = self.alpn;
+        config.resumption = match self.sessions {
+            0 => Resumption::disabled(),
+            servers => Resumption::in_memory_sessions(servers.saturating_mul(TICKETS)),
+        };
+        #[cfg(feature = "keylog")]
+        if let Some(log) = self.key_log {
+            config.key_log = log;
+        }
         Ok(TlsConfig {
             inner: Arc::new(config),
         })
     }
+
+    /// The provider with its suites in order.
+    fn suited(&self, provider: Arc<CryptoProvider>) -> Arc<CryptoProvider> {
+        if !self.chacha20_first {
+            return provider;
+        }
+        let mut provider = CryptoProvider::clone(&provider);
+        provider.cipher_suites.sort_by_key(|suite| {
+            !matches!(
+                suite.suite(),
+                CipherSuite::TLS13_CHACHA20_POLY1305_SHA256
+                    | CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+                    | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+            )
+        });
+        Arc::new(provider)
+    }
 }
 
-// By hand: the file of the PEM text may hold a private key as well.
+// By hand: keys may be in the PEM texts.
 impl fmt::Debug for TlsConfigBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsConfigBuilder").finish_non_exhaustive()
     }
 }
 
-/// On wasm there is no AES hardware: ChaCha20-Poly1305 is several times faster
-/// and goes first.
-fn suited(provider: Arc<CryptoProvider>) -> Arc<CryptoProvider> {
-    if !cfg!(target_family = "wasm") {
-        return provider;
+struct Clock<F>(F);
+
+impl<F: Fn() -> Option<UnixTime> + Send + Sync> TimeProvider for Clock<F> {
+    fn current_time(&self) -> Option<UnixTime> {
+        (self.0)()
     }
-    let mut provider = CryptoProvider::clone(&provider);
-    provider.cipher_suites.sort_by_key(|suite| {
-        !matches!(
-            suite.suite(),
-            CipherSuite::TLS13_CHACHA20_POLY1305_SHA256
-                | CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
-                | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
-        )
-    });
-    Arc::new(provider)
+}
+
+impl<F> fmt::Debug for Clock<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
 }
 
 #[cfg(feature = "ring")]
@@ -145,33 +346,82 @@ fn bundled_provider() -> Option<Arc<CryptoProvider>> {
     None
 }
 
-#[cfg(feature = "webpki-roots")]
-fn bundled_roots() -> Result<RootCertStore, Error> {
-    Ok(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())
+/// All from `lowest` on; without the feature `tls12` there is one.
+fn versions(lowest: Version) -> Vec<&'static SupportedProtocolVersion> {
+    let all = rustls::ALL_VERSIONS.iter().copied();
+    all.filter(|version| match lowest {
+        Version::Tls12 => true,
+        Version::Tls13 => version.version == rustls::ProtocolVersion::TLSv1_3,
+    })
+    .collect()
 }
 
-#[cfg(not(feature = "webpki-roots"))]
-fn bundled_roots() -> Result<RootCertStore, Error> {
-    let reason = "none are bundled; enable the feature `webpki-roots` or call `roots_pem`".into();
-    Err(Error::InvalidRoots { reason })
-}
-
-fn roots_from_pem(pem: &[u8]) -> Result<RootCertStore, Error> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| Error::InvalidRoots {
-            reason: format!("the PEM text is damaged ({error}); export the certificate again"),
-        })?;
-        roots
-            .add(certificate)
-            .map_err(|error| Error::InvalidRoots {
-                reason: format!("a certificate is damaged ({error}); export it again"),
+fn revocation(
+    texts: &[(Vec<u8>, CrlScope)],
+) -> Result<(Vec<CertRevocationList<'static>>, RevocationCheckDepth), Error> {
+    let invalid = |reason: String| Error::InvalidCrls { reason };
+    let mut crls = Vec::new();
+    for (pem, _) in texts {
+        let before = crls.len();
+        for crl in CertificateRevocationListDer::pem_slice_iter(pem) {
+            let crl = crl.map_err(|error| {
+                invalid(format!("the PEM text is damaged ({error}); get it again"))
             })?;
+            let crl = OwnedCertRevocationList::from_der(&crl).map_err(|error| {
+                invalid(format!(
+                    "one is damaged or of a kind that is not supported ({error:?}); get a complete CRL"
+                ))
+            })?;
+            crls.push(crl.into());
+        }
+        if crls.len() == before {
+            return Err(invalid(
+                "the PEM text holds no `BEGIN X509 CRL` block; convert it by `openssl crl -inform der`"
+                    .into(),
+            ));
+        }
     }
-    if roots.is_empty() {
-        let reason =
-            "the PEM text holds no `BEGIN CERTIFICATE` block; give a CA certificate".into();
-        return Err(Error::InvalidRoots { reason });
+    let depth = match texts.last() {
+        Some((_, CrlScope::Leaf)) => RevocationCheckDepth::EndEntity,
+        _ => RevocationCheckDepth::Chain,
+    };
+    Ok((crls, depth))
+}
+
+impl ClientCertificate {
+    fn parse(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
+        let invalid = |reason: &str| Error::InvalidClientCertificate {
+            reason: reason.into(),
+        };
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.chain_pem).collect();
+        let chain = chain.map_err(|_| invalid("its PEM text is damaged; export it again"))?;
+        if chain.is_empty() {
+            return Err(invalid("the PEM text holds no `BEGIN CERTIFICATE` block"));
+        }
+        // The parser's error could show a part of the key.
+        let key = PrivateKeyDer::from_pem_slice(&self.key_pem).map_err(|_| {
+            let encrypted = b"BEGIN ENCRYPTED PRIVATE KEY";
+            match self
+                .key_pem
+                .windows(encrypted.len())
+                .any(|w| w == encrypted)
+            {
+                true => invalid("its key is encrypted; decrypt it by `openssl pkey -in key.pem`"),
+                false => {
+                    invalid("no private key can be read from its PEM text; export it in PKCS#8")
+                }
+            }
+        })?;
+        Ok((chain, key))
     }
-    Ok(roots)
+}
+
+fn unusable(error: rustls::Error) -> Error {
+    let reason = match error {
+        rustls::Error::InconsistentKeys(_) => {
+            "the private key is not that of the certificate; give the key it was made with".into()
+        }
+        error => format!("the provider does not take its key ({error}); use ECDSA with P-256"),
+    };
+    Error::InvalidClientCertificate { reason }
 }

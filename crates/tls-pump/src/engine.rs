@@ -1,16 +1,22 @@
 //! TLS without I/O: ciphertext in and out, plaintext in and out.
-//!
-//! rustls' buffered API stands behind it. Nothing outside this file touches a
-//! rustls connection, so that another version of rustls changes one file.
 
+use crate::connection::Connection;
 use crate::{ConnectionInfo, Error, TlsConfig};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, InvalidMessage};
-use std::io::{Read as _, Write as _};
 
-/// The most plaintext that waits for the stream, in bytes. Two full records:
-/// enough to keep a stream busy, small enough for many connections.
+/// How much ciphertext may wait for the stream before no more plaintext is
+/// taken, in bytes. Two full records: enough to keep a stream busy, small
+/// enough for many connections.
 const BUFFER_LEN: usize = 32 * 1024;
+
+/// What a buffer keeps when it is empty, in bytes: more is given back.
+const IDLE_LEN: usize = 1024;
+
+/// What a peer that speaks no TLS says, so much of it is kept for the error.
+const FIRST_LEN: usize = 64;
+
+/// The label of the `tls-exporter` channel binding (RFC 9266 section 2).
+const CHANNEL_BINDING: &[u8] = b"EXPORTER-Channel-Binding";
 
 /// What a read of plaintext gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,116 +30,218 @@ pub enum Plaintext {
     Empty,
 }
 
-/// The client side of one TLS connection.
+/// How the peer's side of the stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ending {
+    /// After the peer's close_notify: all it sent has arrived.
+    Clean,
+    /// Without it: something may be missing (RFC 8446 section 6.1).
+    Truncated,
+}
+
+/// What an engine waits for. Neither: for its user, or for nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Wants {
+    /// More ciphertext from the peer. False while plaintext waits to be read,
+    /// after the peer's close_notify and after a failure.
+    pub read: bool,
+    /// That its ciphertext is sent.
+    pub write: bool,
+}
+
+/// Where a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// Becomes `Open`, or `Failed`.
+    Handshaking,
+    /// Both sides may speak.
+    Open,
+    /// We sent close_notify: only the peer may speak.
+    Closing,
+    /// The peer sent close_notify: only we may speak.
+    PeerClosed,
+    /// Both sent close_notify.
+    Closed,
+    /// A fatal error stands; every call gives it again.
+    Failed,
+}
+
+/// One side of a TLS connection, without I/O.
 ///
-/// After every call, send what [`take_ciphertext`](Self::take_ciphertext)
-/// gives. The first fatal error stays: all later calls give it again, but the
-/// alert that tells the peer is still to be taken and sent.
+/// After every call, send what [`ciphertext`](Self::ciphertext) gives and say
+/// so by [`sent`](Self::sent). The first fatal error stays: all later calls give
+/// it again, but the alert that tells the peer is still to be sent.
+///
+/// ```
+/// use tls_pump::{Engine, Error, Plaintext, TlsConfig};
+/// # fn transfer(_: &[u8]) -> Vec<u8> { Vec::new() }
+///
+/// fn greeting(config: &TlsConfig) -> Result<Vec<u8>, Error> {
+///     let mut engine = Engine::new(config, "mail.example")?;
+///     let mut greeting = vec![0; 512];
+///     loop {
+///         // However bytes get to the peer and back.
+///         let answer = transfer(engine.ciphertext());
+///         engine.sent(engine.ciphertext().len());
+///         if answer.is_empty() {
+///             engine.handle_eof();
+///         }
+///         let mut rest = &answer[..];
+///         loop {
+///             let taken = engine.handle_ciphertext(rest)?;
+///             rest = &rest[taken..];
+///             if let Plaintext::Data(len) = engine.read(&mut greeting)? {
+///                 greeting.truncate(len);
+///                 return Ok(greeting);
+///             }
+///             if rest.is_empty() {
+///                 break;
+///             }
+///         }
+///     }
+/// }
+/// # let config = TlsConfig::builder().build().unwrap();
+/// # assert!(matches!(greeting(&config), Err(Error::Truncated)));
+/// ```
 pub struct Engine {
-    connection: ClientConnection,
-    server_name: String,
+    connection: Connection,
+    /// Whom the errors are about.
+    peer: String,
+    /// For the peer; the first `sent` bytes have left.
+    ciphertext: Vec<u8>,
+    sent: usize,
+    /// Plaintext written before the handshake was done.
+    early: Vec<u8>,
+    /// What the peer said first, until it is known to be TLS.
+    first: Vec<u8>,
     failed: Option<Error>,
     /// Whether we sent close_notify.
     closed: bool,
-    /// Whether plaintext was written before the handshake was done.
-    early: bool,
 }
 
 impl Engine {
-    /// A connection to `server_name`, which the peer's certificate must carry:
-    /// a host name (a dot at its end is dropped), an IPv4 address, or an IPv6
-    /// address with or without brackets.
+    /// The client's side of a connection to `server_name`, which the peer's
+    /// certificate must carry: a host name (a dot at its end is dropped), or an
+    /// IPv4 or IPv6 address, with or without brackets. A host name is sent as
+    /// SNI, an address is not (RFC 6066 section 3).
     ///
     /// # Errors
     ///
     /// [`Error::InvalidName`] for anything else.
     pub fn new(config: &TlsConfig, server_name: &str) -> Result<Self, Error> {
-        // The parser drops a dot too, and two are no host name.
-        let name = server_name
-            .strip_suffix('.')
-            .filter(|n| !n.ends_with('.'))
-            .unwrap_or(server_name);
-        let name = name
-            .strip_prefix('[')
-            .and_then(|n| n.strip_suffix(']'))
-            .filter(|n| n.contains(':'))
-            .unwrap_or(name);
-        let invalid = || Error::InvalidName {
-            name: server_name.escape_debug().to_string(),
-        };
-        let parsed = ServerName::try_from(name.to_owned()).map_err(|_| invalid())?;
-        let mut connection =
-            ClientConnection::new(config.inner.clone(), parsed).map_err(Error::Protocol)?;
-        connection.set_buffer_limit(Some(BUFFER_LEN));
-        Ok(Self {
-            connection,
-            server_name: name.to_owned(),
-            failed: None,
-            closed: false,
-            early: false,
-        })
+        let (name, parsed) = parse_name(server_name)?;
+        let mut ciphertext = Vec::new();
+        let connection = Connection::client(&config.inner, parsed, &mut ciphertext);
+        let connection = connection.map_err(Error::Protocol)?;
+        Ok(Self::over(connection, name.to_owned(), ciphertext))
     }
 
-    /// Takes ciphertext from the peer and returns how much of it: feed the rest
-    /// after reading plaintext. An empty `ciphertext` is no end of stream; for
-    /// that there is [`receive_eof`](Self::receive_eof).
+    /// The client's side of a connection that was plaintext until now, as after
+    /// STARTTLS (RFC 3207). `unread` is what was read from the peer before and
+    /// is not used up: it must be empty, since a server says nothing between
+    /// its consent and TLS. What stands there was put in by somebody else.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BytesBeforeTls`] when `unread` is not empty, and as
+    /// [`new`](Self::new).
+    pub fn upgrade(config: &TlsConfig, server_name: &str, unread: &[u8]) -> Result<Self, Error> {
+        match unread.len() {
+            0 => Self::new(config, server_name),
+            len => Err(Error::BytesBeforeTls { len }),
+        }
+    }
+
+    /// The server's side of a connection, for tests and peers (feature
+    /// `server`). Its errors name the peer as `the client`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Protocol`] when rustls does not take the configuration.
+    #[cfg(feature = "server")]
+    pub fn server(config: std::sync::Arc<rustls::ServerConfig>) -> Result<Self, Error> {
+        let connection = Connection::server(config).map_err(Error::Protocol)?;
+        Ok(Self::over(connection, "the client".into(), Vec::new()))
+    }
+
+    fn over(connection: Connection, peer: String, ciphertext: Vec<u8>) -> Self {
+        Self {
+            connection,
+            peer,
+            ciphertext,
+            sent: 0,
+            early: Vec::new(),
+            first: Vec::new(),
+            failed: None,
+            closed: false,
+        }
+    }
+
+    /// Takes ciphertext from the peer, in pieces of any length, and returns how
+    /// much of it: feed the rest after reading plaintext. Nothing is taken
+    /// while 16 KiB of plaintext wait to be read. An empty `ciphertext` is no
+    /// end of stream; for that there is [`handle_eof`](Self::handle_eof).
     ///
     /// # Errors
     ///
     /// What is wrong with the peer, its certificate or its bytes. What came
     /// before that can still be read.
-    pub fn receive(&mut self, ciphertext: &[u8]) -> Result<usize, Error> {
+    pub fn handle_ciphertext(&mut self, ciphertext: &[u8]) -> Result<usize, Error> {
         self.check()?;
-        if ciphertext.is_empty() {
-            return Ok(0);
+        if self.is_handshaking() {
+            let room = FIRST_LEN.saturating_sub(self.first.len());
+            let first = &ciphertext[..ciphertext.len().min(room)];
+            self.first.extend_from_slice(first);
         }
-        let mut rest = ciphertext;
-        let read = self.connection.read_tls(&mut rest);
-        let error = match (self.connection.process_new_packets(), read) {
-            (Err(error), _) => error,
-            // What follows close_notify is ignored (RFC 8446 section 6.1).
-            (Ok(state), _) if state.peer_has_closed() => return Ok(ciphertext.len()),
-            (Ok(_), Ok(_)) => return Ok(ciphertext.len() - rest.len()),
-            // rustls takes no more while plaintext waits to be read.
-            (Ok(state), Err(_)) if state.plaintext_bytes_to_read() > 0 => return Ok(0),
-            // A handshake message fills rustls' buffer and is not whole: it
-            // never will be, and a driver would offer the rest forever.
-            (Ok(_), Err(_)) => InvalidMessage::HandshakePayloadTooLarge.into(),
-        };
-        let spoke_tls = self.connection.protocol_version().is_some();
-        let error = Error::from_rustls(error, &self.server_name, spoke_tls);
-        Err(self.fail(error))
+        match self.connection.process(ciphertext, &mut self.ciphertext) {
+            Ok(taken) => {
+                if !self.is_handshaking() {
+                    self.first = Vec::new();
+                    self.write_early()?;
+                }
+                Ok(taken)
+            }
+            Err(failure) => {
+                let first = std::mem::take(&mut self.first);
+                let error = Error::from_rustls(failure, &self.peer, &first);
+                Err(self.fail(error))
+            }
+        }
     }
 
-    /// The peer's side of the stream has ended.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Truncated`] unless the handshake is done and the peer's
-    /// close_notify came before.
-    pub fn receive_eof(&mut self) -> Result<(), Error> {
-        self.check()?;
-        if !self.is_handshaking() && self.peer_has_closed() {
-            return Ok(());
+    /// The peer's side of the stream has ended. Unless that is
+    /// [`Ending::Clean`], it is [`Error::Truncated`] from now on, once what
+    /// arrived has been read; an earlier error stays.
+    pub fn handle_eof(&mut self) -> Ending {
+        if !self.is_handshaking() && self.connection.peer_has_closed() {
+            return Ending::Clean;
         }
-        Err(self.fail(Error::Truncated))
+        if self.failed.is_none() {
+            self.fail(Error::Truncated);
+        }
+        Ending::Truncated
     }
 
-    /// Reads plaintext. An empty `buf` gives `Data(0)`.
+    /// Reads plaintext into `buf`, as much as is there and fits. An empty `buf`
+    /// gives `Data(0)`.
     ///
     /// # Errors
     ///
     /// The fatal error, once what arrived before it has been read.
     pub fn read(&mut self, buf: &mut [u8]) -> Result<Plaintext, Error> {
-        match self.connection.reader().read(buf) {
-            Ok(0) if !buf.is_empty() => Ok(Plaintext::Closed),
-            Ok(len) => Ok(Plaintext::Data(len)),
-            Err(_) => self.check().map(|()| Plaintext::Empty),
+        match self.connection.read(buf) {
+            Some(0) if !buf.is_empty() => Ok(Plaintext::Closed),
+            Some(len) => Ok(Plaintext::Data(len)),
+            None => self.check().map(|()| Plaintext::Empty),
         }
     }
 
     /// Takes plaintext to send and returns how much of it; 0 when ciphertext
-    /// has to be taken first. Before the handshake is done it waits for that.
+    /// has to be sent first ([`Wants::write`]), or while the handshake goes on
+    /// and 32 KiB wait for its end.
     ///
     /// # Errors
     ///
@@ -143,25 +251,89 @@ impl Engine {
         if self.closed {
             return Err(Error::Closed);
         }
-        // Writing to memory cannot fail.
-        let len = self.connection.writer().write(plaintext).unwrap_or(0);
-        self.early |= len > 0 && self.is_handshaking();
+        let handshaking = self.is_handshaking();
+        let waiting = match handshaking {
+            true => self.early.len(),
+            false => self.ciphertext().len(),
+        };
+        let len = plaintext.len().min(BUFFER_LEN.saturating_sub(waiting));
+        let plaintext = &plaintext[..len];
+        if handshaking {
+            self.early.extend_from_slice(plaintext);
+            return Ok(len);
+        }
+        let written = self.connection.write_tls(plaintext, &mut self.ciphertext);
+        written.map_err(|error| self.fail(Error::Protocol(error)))?;
         Ok(len)
     }
 
+    fn write_early(&mut self) -> Result<(), Error> {
+        let early = std::mem::take(&mut self.early);
+        let written = self.connection.write_tls(&early, &mut self.ciphertext);
+        written.map_err(|error| self.fail(Error::Protocol(error)))
+    }
+
     /// Queues close_notify: nothing can be written after it. Once is enough.
+    /// What was written before the handshake was done, and still waits for
+    /// that, is lost: see [`holds_plaintext`](Self::holds_plaintext).
+    ///
+    /// Source: RFC 8446 section 6.1.
     pub fn close(&mut self) {
         if !std::mem::replace(&mut self.closed, true) {
-            self.connection.send_close_notify();
+            self.connection.send_close_notify(&mut self.ciphertext);
         }
     }
 
-    /// Appends all ciphertext that waits to be sent.
-    pub fn take_ciphertext(&mut self, out: &mut Vec<u8>) {
-        while self.connection.wants_write() {
-            self.connection
-                .write_tls(out)
-                .expect("writing to memory cannot fail");
+    /// What is to be sent: whole records, except for the part of the first one
+    /// that has left. At most 32 KiB of plaintext are in there.
+    #[must_use]
+    pub fn ciphertext(&self) -> &[u8] {
+        &self.ciphertext[self.sent..]
+    }
+
+    /// The first `len` bytes of [`ciphertext`](Self::ciphertext) have left.
+    ///
+    /// # Panics
+    ///
+    /// When there are fewer.
+    pub fn sent(&mut self, len: usize) {
+        assert!(
+            len <= self.ciphertext().len(),
+            "more was sent than there was"
+        );
+        self.sent += len;
+        if self.sent == self.ciphertext.len() {
+            self.ciphertext.clear();
+            self.sent = 0;
+        }
+    }
+
+    /// Gives memory back that an idle connection does not need.
+    pub(crate) fn rest(&mut self) {
+        if self.ciphertext.is_empty() && self.ciphertext.capacity() > IDLE_LEN {
+            self.ciphertext = Vec::new();
+        }
+    }
+
+    /// What it waits for.
+    #[must_use]
+    pub fn wants(&self) -> Wants {
+        Wants {
+            read: self.failed.is_none() && self.connection.wants_read(),
+            write: !self.ciphertext().is_empty(),
+        }
+    }
+
+    /// Where the connection stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match (self.closed, self.connection.peer_has_closed()) {
+            _ if self.failed.is_some() => State::Failed,
+            (false, _) if self.is_handshaking() => State::Handshaking,
+            (false, false) => State::Open,
+            (true, false) => State::Closing,
+            (false, true) => State::PeerClosed,
+            (true, true) => State::Closed,
         }
     }
 
@@ -171,25 +343,56 @@ impl Engine {
         self.connection.is_handshaking()
     }
 
+    /// Whether plaintext waits for the end of the handshake, which may come.
+    #[must_use]
+    pub fn holds_plaintext(&self) -> bool {
+        !self.early.is_empty() && self.failed.is_none()
+    }
+
     /// What the handshake agreed on; `None` until it is done.
     #[must_use]
     pub fn connection_info(&self) -> Option<ConnectionInfo> {
-        if self.is_handshaking() {
-            None
-        } else {
-            ConnectionInfo::of(&self.connection)
+        let done = !self.is_handshaking();
+        done.then(|| ConnectionInfo::of(&self.connection)).flatten()
+    }
+
+    /// Key material that both sides have and nobody else: `output` is filled
+    /// with what they share under `label` and `context`.
+    ///
+    /// In TLS 1.2 no context and an empty one give different material; in TLS
+    /// 1.3 they give the same.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Protocol`] before the handshake is done, and for an empty
+    /// `output`; the fatal error.
+    ///
+    /// Source: RFC 5705, RFC 8446 section 7.5.
+    pub fn export_keying_material(
+        &self,
+        label: &[u8],
+        context: Option<&[u8]>,
+        output: &mut [u8],
+    ) -> Result<(), Error> {
+        self.check()?;
+        let exported = self.connection.exporter(label, context, output);
+        exported.map_err(Error::Protocol)
+    }
+
+    /// The channel binding `tls-exporter`, as SCRAM-SHA-256-PLUS wants it. The
+    /// same on both sides of this connection, and on no other. `None` until the
+    /// handshake is done, after a failure, and in TLS 1.2, where it binds only
+    /// sessions with an extension that can't be told from here.
+    ///
+    /// Source: RFC 9266.
+    #[must_use]
+    pub fn tls_exporter(&self) -> Option<[u8; 32]> {
+        if self.connection.version() != Some(rustls::ProtocolVersion::TLSv1_3) {
+            return None;
         }
-    }
-
-    /// Whether plaintext waits for the end of the handshake, which may come.
-    pub(crate) fn holds_plaintext(&self) -> bool {
-        self.early && self.is_handshaking() && self.failed.is_none()
-    }
-
-    fn peer_has_closed(&mut self) -> bool {
-        self.connection
-            .process_new_packets()
-            .is_ok_and(|state| state.peer_has_closed())
+        let mut output = [0; 32];
+        let exported = self.export_keying_material(CHANNEL_BINDING, Some(&[]), &mut output);
+        exported.is_ok().then_some(output)
     }
 
     /// # Errors
@@ -200,6 +403,7 @@ impl Engine {
     }
 
     fn fail(&mut self, error: Error) -> Error {
+        self.early = Vec::new();
         self.failed.insert(error).clone()
     }
 }
@@ -207,8 +411,29 @@ impl Engine {
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine")
-            .field("server_name", &self.server_name)
-            .field("handshaking", &self.is_handshaking())
+            .field("peer", &self.peer)
+            .field("state", &self.state())
             .finish_non_exhaustive()
     }
+}
+
+/// The name to show, and the name as certificates and SNI have it.
+fn parse_name(given: &str) -> Result<(&str, ServerName<'static>), Error> {
+    // The parser drops a dot too, and two are no host name.
+    let name = given
+        .strip_suffix('.')
+        .filter(|name| !name.ends_with('.'))
+        .unwrap_or(given);
+    let bracketed = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'));
+    let parsed = match (bracketed, ServerName::try_from(bracketed.unwrap_or(name))) {
+        // Only addresses stand in brackets.
+        (Some(_), Ok(ServerName::DnsName(_))) | (_, Err(_)) => {
+            let name = given.escape_debug().to_string();
+            return Err(Error::InvalidName { name });
+        }
+        (_, Ok(parsed)) => parsed,
+    };
+    Ok((bracketed.unwrap_or(name), parsed.to_owned()))
 }

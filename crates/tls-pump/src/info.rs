@@ -1,5 +1,7 @@
 //! What a handshake agreed on.
 
+use crate::connection::Connection;
+use rustls::pki_types::CertificateDer;
 use std::fmt;
 
 /// What the two sides agreed on.
@@ -10,27 +12,39 @@ pub struct ConnectionInfo {
     pub version: String,
     /// The cipher suite, by its IANA name without `TLS13_`/`TLS_`.
     pub cipher_suite: String,
+    /// The group of the key exchange, by its IANA name: `X25519`,
+    /// `secp256r1`, `X25519MLKEM768`. `None` where there was no exchange: in a
+    /// resumed session of TLS 1.2.
+    pub group: Option<String>,
     /// Whether the session of an earlier connection was resumed.
     pub resumed: bool,
     /// The protocol agreed on by ALPN (RFC 7301), if any.
     pub alpn: Option<Vec<u8>>,
+    /// The certificates that the peer sent, its own first, in DER. What was
+    /// verified is up to the [`Policy`](crate::Policy). In a resumed session:
+    /// those of the first one.
+    pub peer_certificates: Vec<CertificateDer<'static>>,
 }
 
 impl fmt::Display for ConnectionInfo {
+    /// Version, suite and group, as `TLSv1.3 AES_128_GCM_SHA256 X25519`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let resumed = if self.resumed { ", resumed" } else { "" };
-        write!(f, "{} {}{resumed}", self.version, self.cipher_suite)
+        write!(f, "{} {}", self.version, self.cipher_suite)?;
+        if let Some(group) = &self.group {
+            write!(f, " {group}")?;
+        }
+        f.write_str(if self.resumed { ", resumed" } else { "" })
     }
 }
 
 impl ConnectionInfo {
-    pub(crate) fn of(connection: &rustls::ClientConnection) -> Option<Self> {
-        let version = match connection.protocol_version()? {
+    pub(crate) fn of(connection: &Connection) -> Option<Self> {
+        let version = match connection.version()? {
             rustls::ProtocolVersion::TLSv1_2 => "TLSv1.2".into(),
             rustls::ProtocolVersion::TLSv1_3 => "TLSv1.3".into(),
             other => format!("{other:?}"),
         };
-        let suite = format!("{:?}", connection.negotiated_cipher_suite()?.suite());
+        let suite = format!("{:?}", connection.suite()?.suite());
         let cipher_suite = suite
             .trim_start_matches("TLS13_")
             .trim_start_matches("TLS_")
@@ -38,8 +52,12 @@ impl ConnectionInfo {
         Some(Self {
             version,
             cipher_suite,
-            resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
-            alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
+            group: connection
+                .group()
+                .map(|group| format!("{:?}", group.name())),
+            resumed: connection.resumed(),
+            alpn: connection.alpn().map(<[u8]>::to_vec),
+            peer_certificates: connection.peer_certificates().to_vec(),
         })
     }
 }

@@ -32,16 +32,25 @@
 //!
 //! Without `ring`, [`TlsConfigBuilder::provider`] must be called.
 
+mod certificate;
 mod config;
+mod connection;
 mod engine;
 mod error;
 mod info;
+#[cfg(feature = "keylog")]
+mod keylog;
+mod policy;
+mod roots;
 mod stream;
+mod verify;
 
-pub use config::{TlsConfig, TlsConfigBuilder};
-pub use engine::{Engine, Plaintext};
-pub use error::{CertificateErrorKind, Error};
+pub use certificate::CertificateErrorKind;
+pub use config::{CrlScope, TlsConfig, TlsConfigBuilder, Version};
+pub use engine::{Ending, Engine, Plaintext, State, Wants};
+pub use error::Error;
 pub use info::ConnectionInfo;
+pub use policy::{Policy, TlsaRecord};
 pub use rustls;
 pub use stream::TlsStream;
 

@@ -1,27 +1,31 @@
 //! The driver: a TLS stream over any `AsyncRead + AsyncWrite`.
 
-use crate::{ConnectionInfo, Engine, Error, Plaintext, TlsConfig};
+use crate::{ConnectionInfo, Ending, Engine, Error, Plaintext, TlsConfig};
 use futures_io::{AsyncRead, AsyncWrite};
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 /// How much ciphertext one read of the stream below asks for: a full record
 /// (RFC 8446 section 5.2) with its header.
 const READ_LEN: usize = 16 * 1024 + 256 + 5;
 
-/// TLS over the byte stream `S`, client side.
+/// TLS over the byte stream `S`.
 ///
 /// All records that wait leave in one write to `S`. They leave when flushed,
 /// before a read waits, and when 32 KiB wait. Errors are [`io::Error`]s with an
-/// [`Error`] inside, or those of `S`.
+/// [`Error`] inside (`Error::from` takes it out), or those of `S` as they are.
 ///
 /// An end without the peer's close_notify is [`Error::Truncated`], never an
 /// end of file. `close` sends what was written, doing the handshake first if
-/// that waits for it, then close_notify, and closes `S`; it does not wait for
-/// the peer's close_notify.
+/// that waits for it, then close_notify, and closes `S`;
+/// [`close_tls`](Self::close_tls) leaves `S` open. Neither waits for the peer's
+/// close_notify.
+///
+/// It keeps no buffer while it is idle, and no task or timer: every poll does
+/// all it can and then waits for `S`, whose waker is the only one it needs.
 ///
 /// # Cancellation
 ///
@@ -30,11 +34,9 @@ const READ_LEN: usize = 16 * 1024 + 256 + 5;
 pub struct TlsStream<S> {
     stream: S,
     engine: Engine,
-    /// Ciphertext from `stream`, not yet taken by the engine.
+    /// Ciphertext from `stream`; the engine took the first `taken` bytes.
     received: Vec<u8>,
-    /// Ciphertext for `stream`, and how much of it has left.
-    sending: Vec<u8>,
-    sent: usize,
+    taken: usize,
     /// Written to `stream` since its last flush.
     unflushed: bool,
 }
@@ -46,22 +48,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidName`].
+    /// [`Error::InvalidName`]; `stream` is dropped then. To keep it, make the
+    /// engine first: [`with_engine`](Self::with_engine).
     pub fn new(config: &TlsConfig, server_name: &str, stream: S) -> Result<Self, Error> {
-        let engine = Engine::new(config, server_name)?;
-        let (received, sending) = (Vec::new(), Vec::new());
-        Ok(Self {
+        Ok(Self::with_engine(Engine::new(config, server_name)?, stream))
+    }
+
+    /// A connection over `stream` by an engine that was made before: by
+    /// [`Engine::upgrade`] after STARTTLS, or by `Engine::server`.
+    pub fn with_engine(engine: Engine, stream: S) -> Self {
+        Self {
             stream,
             engine,
-            received,
-            sending,
-            sent: 0,
+            received: Vec::new(),
+            taken: 0,
             unflushed: false,
-        })
+        }
     }
 
     /// Does the handshake; at once when it is done already. Waits as long as
-    /// the stream below does.
+    /// the stream below does: see [`handshake_until`](Self::handshake_until).
     ///
     /// The last flight is written to the stream below but not flushed, so that
     /// a stream which gathers what is written sends it with the first data.
@@ -75,20 +81,89 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     ///
     /// Dropping the future keeps what was done; a later call goes on.
     pub async fn handshake(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| {
-            self.engine.check()?;
-            while self.engine.is_handshaking() {
-                ready!(self.poll_receive(cx))?;
-            }
-            self.poll_write_out(cx)
-        })
-        .await
-        .map_err(Error::from)
+        poll_fn(|cx| self.poll_handshake(cx)).await
+    }
+
+    /// [`handshake`](Self::handshake), given up when `deadline` is ready first:
+    /// any future does, such as a runtime's sleep.
+    ///
+    /// # Errors
+    ///
+    /// As `handshake`; [`Error::TimedOut`], after which the handshake can go on
+    /// by another call.
+    ///
+    /// # Cancellation
+    ///
+    /// As `handshake`.
+    pub async fn handshake_until<D: Future>(&mut self, deadline: D) -> Result<(), Error> {
+        until(deadline, "handshake", |cx| self.poll_handshake(cx)).await
+    }
+
+    /// Sends what was written and close_notify, and leaves the stream below
+    /// open, for [`into_inner`](Self::into_inner). Afterwards only reading goes
+    /// on.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream below; of the handshake, when what was written waits
+    /// for it. After a fatal error it only sends the alert.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future keeps what was done; a later call goes on.
+    ///
+    /// Source: RFC 8446 section 6.1.
+    pub async fn close_tls(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_close_tls(cx))
+            .await
+            .map_err(Error::from)
+    }
+
+    /// [`close_tls`](Self::close_tls), given up when `deadline` is ready first,
+    /// as when the peer takes no data.
+    ///
+    /// # Errors
+    ///
+    /// As `close_tls`; [`Error::TimedOut`], after which closing can go on by
+    /// another call.
+    ///
+    /// # Cancellation
+    ///
+    /// As `close_tls`.
+    pub async fn close_tls_until<D: Future>(&mut self, deadline: D) -> Result<(), Error> {
+        let close = |cx: &mut Context<'_>| self.poll_close_tls(cx).map_err(Error::from);
+        until(deadline, "close", close).await
+    }
+
+    /// Closes TLS and the stream below, as `AsyncWriteExt::close` does, given up
+    /// when `deadline` is ready first.
+    ///
+    /// # Errors
+    ///
+    /// As [`close_tls`](Self::close_tls); [`Error::TimedOut`], after which
+    /// closing can go on by another call.
+    ///
+    /// # Cancellation
+    ///
+    /// As `close_tls`.
+    pub async fn close_until<D: Future>(&mut self, deadline: D) -> Result<(), Error> {
+        let close = |cx: &mut Context<'_>| Pin::new(&mut *self).poll_close(cx).map_err(Error::from);
+        until(deadline, "close", close).await
     }
 
     /// What the handshake agreed on; `None` until it is done.
     pub fn connection_info(&self) -> Option<ConnectionInfo> {
         self.engine.connection_info()
+    }
+
+    /// The engine, for what else it tells: its state, exported keys.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The channel binding `tls-exporter`: see [`Engine::tls_exporter`].
+    pub fn tls_exporter(&self) -> Option<[u8; 32]> {
+        self.engine.tls_exporter()
     }
 
     /// The stream below.
@@ -100,6 +175,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     /// connection.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.stream
+    }
+
+    /// The stream below, also after a failure. What was written and not yet
+    /// flushed is lost, and so is what the peer sent right behind its
+    /// close_notify: it may have been read together with it.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+
+    fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.engine.check()?;
+        while self.engine.is_handshaking() {
+            ready!(self.poll_receive(cx))?;
+        }
+        self.poll_write_out(cx).map_err(Error::from)
+    }
+
+    /// Does the handshake as long as plaintext waits for it.
+    fn poll_early(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.engine.holds_plaintext() {
+            ready!(self.poll_receive(cx))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close_tls(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_early(cx))?;
+        self.engine.close();
+        self.poll_send(cx)
     }
 
     /// Tells the peer by the alert of the engine's `error`, as far as the stream
@@ -116,29 +220,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
             ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
             self.unflushed = false;
         }
+        self.engine.rest();
         Poll::Ready(Ok(()))
     }
 
     /// Hands all ciphertext to the stream below.
     fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            if self.sent == self.sending.len() {
-                self.sending.clear();
-                self.sent = 0;
-                // Not before: while the stream takes nothing, the engine's
-                // limit has to hold the writer back.
-                self.engine.take_ciphertext(&mut self.sending);
-            }
-            let rest = &self.sending[self.sent..];
-            if rest.is_empty() {
-                return Poll::Ready(Ok(()));
-            }
-            match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
+        while !self.engine.ciphertext().is_empty() {
+            let stream = Pin::new(&mut self.stream);
+            match ready!(stream.poll_write(cx, self.engine.ciphertext()))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                len => self.sent += len,
+                len => self.engine.sent(len),
             }
             self.unflushed = true;
         }
+        Poll::Ready(Ok(()))
     }
 
     /// Sends what waits, then feeds the engine from the stream below.
@@ -148,22 +244,48 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         if let Poll::Ready(Err(error)) = self.poll_send(cx) {
             return Poll::Ready(Err(error));
         }
-        if self.received.is_empty() {
+        let handled = if self.received.is_empty() {
             let mut chunk = [0; READ_LEN];
             let len = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut chunk))?;
             if len == 0 {
-                return Poll::Ready(self.engine.receive_eof().map_err(Into::into));
+                return Poll::Ready(match self.engine.handle_eof() {
+                    Ending::Clean => Ok(()),
+                    Ending::Truncated => self.engine.check().map_err(Into::into),
+                });
             }
-            self.received.extend_from_slice(&chunk[..len]);
-        }
-        match self.engine.receive(&self.received) {
-            Ok(taken) => {
-                self.received.drain(..taken);
-                Poll::Ready(Ok(()))
-            }
-            Err(error) => Poll::Ready(Err(self.tell(cx, error))),
-        }
+            let chunk = &chunk[..len];
+            self.engine.handle_ciphertext(chunk).map(|taken| {
+                // Seldom any: only while plaintext waits to be read.
+                self.received.extend_from_slice(&chunk[taken..]);
+            })
+        } else {
+            let rest = &self.received[self.taken..];
+            self.engine.handle_ciphertext(rest).map(|taken| {
+                self.taken += taken;
+                if self.taken == self.received.len() {
+                    (self.received, self.taken) = (Vec::new(), 0);
+                }
+            })
+        };
+        Poll::Ready(handled.map_err(|error| self.tell(cx, error)))
     }
+}
+
+/// Polls `operation`, and gives up when `deadline` is ready and it is not.
+async fn until<T>(
+    deadline: impl Future,
+    name: &'static str,
+    mut operation: impl FnMut(&mut Context<'_>) -> Poll<Result<T, Error>>,
+) -> Result<T, Error> {
+    let mut deadline = pin!(deadline);
+    poll_fn(|cx| match operation(cx) {
+        Poll::Pending => {
+            ready!(deadline.as_mut().poll(cx));
+            Poll::Ready(Err(Error::TimedOut { operation: name }))
+        }
+        done => done,
+    })
+    .await
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<S> {
@@ -212,18 +334,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
     /// Does the handshake first if data waits for it.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.engine.check().map_err(|error| self.tell(cx, error))?;
-        while self.engine.holds_plaintext() {
-            ready!(self.poll_receive(cx))?;
-        }
+        ready!(self.poll_early(cx))?;
         self.poll_send(cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.engine.holds_plaintext() {
-            ready!(self.poll_receive(cx))?;
-        }
-        self.engine.close();
-        ready!(self.poll_send(cx))?;
+        ready!(self.poll_close_tls(cx))?;
         Pin::new(&mut self.stream).poll_close(cx)
     }
 }

@@ -4,16 +4,16 @@
 
 mod common;
 
-use common::{Ca, NAME, TLS12, TLS13, records};
+use common::{Ca, NAME, TLS12, TLS13, records, take};
 use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
 use tls_pump::rustls::{self, RootCertStore, ServerConnection};
-use tls_pump::{Engine, Error, Plaintext, TlsConfig};
+use tls_pump::{Ending, Engine, Error, Plaintext, State, TlsConfig};
 
 /// Feeds all of `bytes`.
 fn feed(engine: &mut Engine, mut bytes: &[u8]) -> Result<(), Error> {
     while !bytes.is_empty() {
-        let taken = engine.receive(bytes)?;
+        let taken = engine.handle_ciphertext(bytes)?;
         assert!(taken > 0, "the engine takes no more");
         bytes = &bytes[taken..];
     }
@@ -23,8 +23,7 @@ fn feed(engine: &mut Engine, mut bytes: &[u8]) -> Result<(), Error> {
 /// Carries bytes to and fro until neither side has any.
 fn exchange(engine: &mut Engine, server: &mut ServerConnection) -> Result<(), Error> {
     loop {
-        let mut ciphertext = Vec::new();
-        engine.take_ciphertext(&mut ciphertext);
+        let ciphertext = take(engine);
         let mut rest = &ciphertext[..];
         while !rest.is_empty() {
             server.read_tls(&mut rest).unwrap();
@@ -67,7 +66,7 @@ fn an_engine_carries_plaintext_both_ways() {
 
         server.writer().write_all(b"250 OK\r\n").unwrap();
         exchange(&mut engine, &mut server).unwrap();
-        assert_eq!(engine.receive(b"").unwrap(), 0);
+        assert_eq!(engine.handle_ciphertext(b"").unwrap(), 0);
         assert_eq!(engine.read(&mut []).unwrap(), Plaintext::Data(0));
         assert_eq!(engine.read(&mut buf[..3]).unwrap(), Plaintext::Data(3));
         assert_eq!(engine.read(&mut buf[3..]).unwrap(), Plaintext::Data(5));
@@ -77,7 +76,7 @@ fn an_engine_carries_plaintext_both_ways() {
         server.send_close_notify();
         exchange(&mut engine, &mut server).unwrap();
         assert_eq!(engine.read(&mut buf).unwrap(), Plaintext::Closed);
-        engine.receive_eof().unwrap();
+        assert_eq!(engine.handle_eof(), Ending::Clean);
         // Ignored, and all of it taken: a driver that feeds the rest would never end.
         feed(&mut engine, &[0; 10_000]).unwrap();
         assert_eq!(engine.read(&mut buf).unwrap(), Plaintext::Closed);
@@ -95,9 +94,7 @@ fn an_engine_takes_no_more_plaintext_than_its_buffer_holds() {
         assert_eq!(taken, 32 * 1024);
         assert_eq!(engine.write(&said).unwrap(), 0);
     }
-    let mut ciphertext = Vec::new();
-    after.take_ciphertext(&mut ciphertext);
-    assert_eq!(records(&ciphertext), [23, 23]);
+    assert_eq!(records(&take(&mut after)), [23, 23]);
     assert!(after.write(b"NOOP\r\n").unwrap() > 0);
 }
 
@@ -113,7 +110,7 @@ fn an_engine_takes_no_more_ciphertext_than_is_read() {
     }
     let (mut rest, mut heard, mut buf) = (&ciphertext[..], Vec::new(), vec![0; 200_000]);
     while heard.len() < said.len() {
-        while let taken @ 1.. = engine.receive(rest).unwrap() {
+        while let taken @ 1.. = engine.handle_ciphertext(rest).unwrap() {
             rest = &rest[taken..];
         }
         let Plaintext::Data(len) = engine.read(&mut buf).unwrap() else {
@@ -136,14 +133,14 @@ fn a_handshake_message_that_fills_the_buffer_is_an_error() {
     }
     let error = feed(&mut engine, &flight).unwrap_err();
     assert!(matches!(error, Error::Protocol(_)), "{error}");
-    let again = engine.receive(&flight).unwrap_err();
+    let again = engine.handle_ciphertext(&flight).unwrap_err();
     assert_eq!(again.to_string(), error.to_string());
 }
 
 #[test]
 fn the_fatal_error_stays_and_its_alert_is_still_to_be_taken() {
     let (mut engine, mut server) = connected();
-    engine.take_ciphertext(&mut Vec::new());
+    take(&mut engine);
     server.writer().write_all(b"421 bye\r\n").unwrap();
     let mut ciphertext = Vec::new();
     server.write_tls(&mut ciphertext).unwrap();
@@ -156,13 +153,15 @@ fn the_fatal_error_stays_and_its_alert_is_still_to_be_taken() {
     for _ in 0..2 {
         assert_eq!(engine.read(&mut buf).unwrap_err().to_string(), text);
         assert_eq!(engine.write(b"x").unwrap_err().to_string(), text);
-        assert_eq!(engine.receive(b"x").unwrap_err().to_string(), text);
-        assert_eq!(engine.receive_eof().unwrap_err().to_string(), text);
+        assert_eq!(
+            engine.handle_ciphertext(b"x").unwrap_err().to_string(),
+            text
+        );
+        assert_eq!(engine.handle_eof(), Ending::Truncated);
     }
-    let mut alert = Vec::new();
-    engine.take_ciphertext(&mut alert);
+    let mut alert = take(&mut engine);
     engine.close();
-    engine.take_ciphertext(&mut alert);
+    alert.extend(take(&mut engine));
     let mut rest = &alert[..];
     server.read_tls(&mut rest).unwrap();
     assert!(rest.is_empty());
@@ -175,16 +174,17 @@ fn the_fatal_error_stays_and_its_alert_is_still_to_be_taken() {
 #[test]
 fn an_engine_closes_once() {
     let (mut engine, mut server) = connected();
-    engine.take_ciphertext(&mut Vec::new());
+    take(&mut engine);
     engine.close();
     engine.close();
-    let mut ciphertext = Vec::new();
-    engine.take_ciphertext(&mut ciphertext);
+    let ciphertext = take(&mut engine);
     assert_eq!(records(&ciphertext).len(), 1);
     server.read_tls(&mut &ciphertext[..]).unwrap();
     assert!(server.process_new_packets().unwrap().peer_has_closed());
     assert!(matches!(engine.write(b""), Err(Error::Closed)));
-    assert!(matches!(engine.receive_eof(), Err(Error::Truncated)));
+    assert_eq!(engine.state(), State::Closing);
+    assert_eq!(engine.handle_eof(), Ending::Truncated);
+    assert_eq!(engine.state(), State::Failed);
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn the_debug_text_of_an_engine_has_its_name_only() {
     engine.write(b"AUTH PLAIN secret").unwrap();
     assert_eq!(
         format!("{engine:?}"),
-        "Engine { server_name: \"mail.example\", handshaking: true, .. }"
+        "Engine { peer: \"mail.example\", state: Handshaking, .. }"
     );
 }
 
@@ -208,6 +208,7 @@ fn names_are_hosts_and_addresses() {
         "::1",
         "[::1]",
         "[2001:db8::1]",
+        "[192.0.2.1]",
     ] {
         Engine::new(&config, name).unwrap();
     }
@@ -225,6 +226,7 @@ fn names_are_hosts_and_addresses() {
         "a:25",
         "[::1]:25",
         "256.1.1.1",
+        "[256.1.1.1]",
         "b\u{fc}cher.example",
         "a\0b",
         "*.example",
@@ -269,7 +271,9 @@ fn roots_are_read_strictly() {
     assert!(matches!(error, Error::InvalidRoots { .. }), "{error}");
     // Without any given, the bundled ones.
     let bundled = TlsConfig::builder().build();
-    assert_eq!(bundled.is_ok(), cfg!(feature = "webpki-roots"));
+    if !cfg!(feature = "native-roots") {
+        assert_eq!(bundled.is_ok(), cfg!(feature = "webpki-roots"));
+    }
 }
 
 #[test]
@@ -287,7 +291,12 @@ fn a_provider_without_ciphers_makes_no_config() {
 #[test]
 fn errors_go_through_io_errors_and_come_back() {
     for (error, kind) in [
-        (Error::NotTls, io::ErrorKind::InvalidData),
+        (
+            Error::NotTls {
+                first: "220".into(),
+            },
+            io::ErrorKind::InvalidData,
+        ),
         (Error::Truncated, io::ErrorKind::UnexpectedEof),
         (Error::Closed, io::ErrorKind::BrokenPipe),
         (Error::NoProvider, io::ErrorKind::Unsupported),

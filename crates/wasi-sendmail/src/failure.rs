@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::fmt;
 use wasm_smtp_wasi::WasiSmtpError;
-use wasm_smtp_wasi::tls_pump::Error as TlsError;
+use wasm_smtp_wasi::tls_pump::{CertificateErrorKind, Error as TlsError};
 use wasm_smtp_wasi::wasi_net::{Error as NetError, ErrorKind};
 use wasm_smtp_wasi::wasm_smtp::{AuthError, ProtocolError, SmtpError, SmtpOp};
 
@@ -194,12 +194,13 @@ impl Failure {
             ) => OSERR,
             (_, _, Some(TlsError::InvalidRoots { .. } | TlsError::InvalidName { .. })) => CONFIG,
             (_, _, Some(TlsError::Truncated)) => TEMPFAIL,
+            (_, _, Some(TlsError::ClockNotSet { .. })) => OSERR,
             (_, _, Some(_)) => PROTOCOL,
             _ => TEMPFAIL,
         };
         let remedy = match (error, tls) {
-            (_, Some(TlsError::NotTls)) => "; with this server that is smtp://HOST:587",
-            (_, Some(TlsError::Certificate { .. })) => " (--ca-file FILE trusts another CA)",
+            (_, Some(TlsError::NotTls { .. })) => "; with this server that is smtp://HOST:587",
+            (_, Some(tls)) if is_of_unknown_ca(tls) => " (--ca-file FILE trusts another CA)",
             _ => "",
         };
         Self::broken(code, format_args!("{error}{remedy}"), phase)
@@ -240,6 +241,18 @@ pub(crate) fn printable(reply: &str) -> String {
             }
         })
         .collect()
+}
+
+/// Whether another root would help.
+fn is_of_unknown_ca(error: &TlsError) -> bool {
+    use CertificateErrorKind as Kind;
+    let kind = error.certificate_kind();
+    kind.is_some_and(|kind| {
+        matches!(
+            kind,
+            Kind::UnknownIssuer | Kind::IncompleteChain | Kind::BadSignature
+        )
+    })
 }
 
 #[cfg(test)]

@@ -1,81 +1,23 @@
 //! A TLS server and a pipe in memory, with the faults that a test asks for.
 
-#![allow(dead_code, reason = "each test crate uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test crate uses its part")]
 
 use futures_io::{AsyncRead, AsyncWrite};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer};
-use rcgen::{DistinguishedName, DnType, IsCa, KeyPair};
 use std::cell::{RefCell, RefMut};
 use std::io::{self, Read as _, Write as _};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use tls_pump::rustls::pki_types::PrivatePkcs8KeyDer;
 use tls_pump::rustls::{self, ServerConfig, ServerConnection, SupportedProtocolVersion};
-use tls_pump::{Error, TlsConfig, TlsStream};
+use tls_pump::{Engine, Error, TlsConfig, TlsStream};
 
-pub(crate) use tls_pump::rustls::version::{TLS12, TLS13};
+pub(crate) mod pki;
 
-/// The name that certificates carry unless a test says otherwise.
-pub(crate) const NAME: &str = "mail.example";
+pub(crate) use pki::{BOTH, Ca, Identity, NAME, TLS12, TLS13};
 
 /// More polls of the pipe than any test needs: beyond it is an endless loop.
 const MOST_POLLS: usize = 1_000_000;
-
-/// A certificate authority with a fresh key.
-pub(crate) struct Ca(CertifiedIssuer<'static, KeyPair>);
-
-impl Ca {
-    pub(crate) fn new() -> Self {
-        Self::named("test root")
-    }
-
-    /// Two of the same name but with two keys would be told apart only by a
-    /// wrong signature.
-    pub(crate) fn named(name: &str) -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        Self(CertifiedIssuer::self_signed(params, key).unwrap())
-    }
-
-    pub(crate) fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    /// A client that trusts this authority only.
-    pub(crate) fn client(&self) -> TlsConfig {
-        TlsConfig::builder().roots_pem(self.pem()).build().unwrap()
-    }
-
-    /// A server for [`NAME`] that speaks `version`.
-    pub(crate) fn server(&self, version: &'static SupportedProtocolVersion) -> Arc<ServerConfig> {
-        self.server_with(version, |_| ())
-    }
-
-    /// The same with another certificate.
-    pub(crate) fn server_with(
-        &self,
-        version: &'static SupportedProtocolVersion,
-        change: impl FnOnce(&mut CertificateParams),
-    ) -> Arc<ServerConfig> {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new([NAME.to_owned()]).unwrap();
-        change(&mut params);
-        let leaf = params.signed_by(&key, &self.0).unwrap();
-        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[version])
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![leaf.der().clone()], key.into());
-        Arc::new(config.unwrap())
-    }
-}
 
 /// What lies between the two sides, and what the client did to it.
 #[derive(Default)]
@@ -373,6 +315,13 @@ impl Pair {
     pub(crate) fn close(&mut self) -> io::Result<()> {
         self.run(AsyncWrite::poll_close)
     }
+}
+
+/// All ciphertext that waits, as sent.
+pub(crate) fn take(engine: &mut Engine) -> Vec<u8> {
+    let ciphertext = engine.ciphertext().to_vec();
+    engine.sent(ciphertext.len());
+    ciphertext
 }
 
 /// This crate's error inside.

@@ -1,0 +1,1 @@
+//! Host stores of a test's own.

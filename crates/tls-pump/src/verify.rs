@@ -1,0 +1,309 @@
+//! The verifier: every policy, over `webpki`, which checks chains, names,
+//! purposes and CRLs.
+
+use crate::certificate::CertificateErrorKind;
+use crate::{Policy, TlsaRecord};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
+use sha2::{Digest as _, Sha256, Sha512};
+use std::cell::Cell;
+use std::sync::Arc;
+use webpki::{
+    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth,
+    RevocationOptionsBuilder, UnknownStatusPolicy, VerifiedPath,
+};
+
+/// The DER of the algorithm `rsaEncryption` (RFC 8017 appendix A.1).
+const RSA_ENCRYPTION: [u8; 11] = [
+    0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01,
+];
+
+/// A SubjectPublicKeyInfo shorter than this has no room for an RSA modulus of
+/// 2048 bits: 256 bytes, and at least 24 of headers, algorithm and exponent.
+const RSA_2048_SPKI_LEN: usize = 280;
+
+/// Why a certificate was refused.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) kind: CertificateErrorKind,
+    /// Chosen for the alert that rustls sends by it.
+    error: CertificateError,
+}
+
+thread_local! {
+    /// The last refusal of this thread. rustls hands an error of a verifier on,
+    /// but nothing beside it, and its errors are fewer than our kinds: several
+    /// of these share one alert. The verifier runs inside the call of the
+    /// connection that asks here right afterwards.
+    static LAST: Cell<Option<Refusal>> = const { Cell::new(None) };
+}
+
+impl Refusal {
+    /// The refusal since the last call, if any.
+    pub(crate) fn take() -> Option<Self> {
+        LAST.take()
+    }
+
+    fn leave(self) -> rustls::Error {
+        let error = rustls::Error::InvalidCertificate(self.error.clone());
+        LAST.set(Some(self));
+        error
+    }
+
+    /// One that no error of rustls says: to the peer it is an unspecified issue
+    /// of its certificate (RFC 8446 section 6.2).
+    fn of(kind: CertificateErrorKind) -> Self {
+        let text = std::io::Error::other(kind.to_string());
+        Self {
+            kind,
+            error: CertificateError::Other(OtherError(Arc::new(text))),
+        }
+    }
+}
+
+impl From<webpki::Error> for Refusal {
+    fn from(error: webpki::Error) -> Self {
+        let (kind, error) = CertificateErrorKind::sort(error);
+        Self { kind, error }
+    }
+}
+
+/// Checks the certificates of servers by a policy.
+#[derive(Debug)]
+pub(crate) struct Verifier {
+    pub(crate) policy: Policy,
+    pub(crate) roots: Vec<TrustAnchor<'static>>,
+    pub(crate) crls: Vec<CertRevocationList<'static>>,
+    pub(crate) crl_depth: RevocationCheckDepth,
+    pub(crate) algorithms: WebPkiSupportedAlgorithms,
+}
+
+/// What a server shows, and what is asked of it.
+struct Shown<'a> {
+    der: &'a CertificateDer<'a>,
+    leaf: EndEntityCert<'a>,
+    others: &'a [CertificateDer<'a>],
+    name: &'a ServerName<'a>,
+    now: UnixTime,
+}
+
+impl Verifier {
+    fn authenticate(&self, shown: &Shown<'_>) -> Result<(), Refusal> {
+        let key = shown.leaf.subject_public_key_info();
+        match &self.policy {
+            Policy::Full => self.chain(shown, &self.roots, None)?,
+            Policy::PinnedSpki(pins) => {
+                let presented = Sha256::digest(&key).into();
+                if !pins.contains(&presented) {
+                    return Err(Refusal::of(CertificateErrorKind::NotPinned { presented }));
+                }
+            }
+            Policy::Dane(records) => self.dane(shown, records)?,
+            Policy::Opportunistic => {}
+        }
+        if is_weak(&key) {
+            return Err(Refusal::of(CertificateErrorKind::WeakKey));
+        }
+        Ok(())
+    }
+
+    /// A path from the peer's certificate to one of `anchors`, for the name
+    /// asked for; `through` may refuse paths.
+    fn chain(
+        &self,
+        shown: &Shown<'_>,
+        anchors: &[TrustAnchor<'_>],
+        through: Option<&dyn Fn(&VerifiedPath<'_>) -> Result<(), webpki::Error>>,
+    ) -> Result<(), Refusal> {
+        let crls: Vec<_> = self.crls.iter().collect();
+        // It fails without any CRL: then nothing is checked.
+        let revocation = RevocationOptionsBuilder::new(&crls).ok().map(|options| {
+            options
+                .with_depth(self.crl_depth)
+                .with_status_policy(UnknownStatusPolicy::Deny)
+                .with_expiration_policy(ExpirationPolicy::Enforce)
+                .build()
+        });
+        let path = shown.leaf.verify_for_usage(
+            self.algorithms.all,
+            anchors,
+            shown.others,
+            shown.now,
+            KeyUsage::server_auth(),
+            revocation,
+            through,
+        );
+        if let Err(error) = path {
+            return Err(explain(error.into(), shown, anchors));
+        }
+        Ok(shown.leaf.verify_is_valid_for_subject_name(shown.name)?)
+    }
+
+    /// RFC 6698 section 2.1.1, RFC 7671 section 5.
+    fn dane(&self, shown: &Shown<'_>, records: &[TlsaRecord]) -> Result<(), Refusal> {
+        let no_match = || Refusal::of(CertificateErrorKind::NoTlsaMatch);
+        let mut refused = None;
+        for record in records {
+            let leaf_matches = || matches(record, shown.der, &shown.leaf.subject_public_key_info());
+            let accepted = match record.usage {
+                0 => {
+                    let through = |path: &VerifiedPath<'_>| match leads_through(record, shown, path)
+                    {
+                        true => Ok(()),
+                        false => Err(webpki::Error::UnknownIssuer),
+                    };
+                    let constrained = self.chain(shown, &self.roots, Some(&through));
+                    constrained.or_else(|_| {
+                        self.chain(shown, &self.roots, None)
+                            .and_then(|()| Err(no_match()))
+                    })
+                }
+                1 if leaf_matches() => self.chain(shown, &self.roots, None),
+                2 => match &matching_anchors(record, shown)[..] {
+                    [] => continue,
+                    anchors => self.chain(shown, anchors, None),
+                },
+                3 if leaf_matches() => Ok(()),
+                _ => continue,
+            };
+            match accepted {
+                Ok(()) => return Ok(()),
+                Err(refusal) => drop(refused.get_or_insert(refusal)),
+            }
+        }
+        Err(refused.unwrap_or_else(no_match))
+    }
+}
+
+/// Finds the cause that an error of the chain does not name.
+fn explain(mut refusal: Refusal, shown: &Shown<'_>, anchors: &[TrustAnchor<'_>]) -> Refusal {
+    use CertificateErrorKind as Kind;
+    let leaf = &shown.leaf;
+    let others = || shown.others.iter().map(EndEntityCert::try_from).flatten();
+    match refusal.kind {
+        Kind::UnknownIssuer | Kind::CaUsedAsEndEntity if leaf.issuer() == leaf.subject() => {
+            let key = leaf.subject_public_key_info();
+            // What is trusted is not refused for being its own issuer.
+            if !anchors
+                .iter()
+                .any(|anchor| webpki::spki_for_anchor(anchor) == key)
+            {
+                refusal = Refusal {
+                    kind: Kind::SelfSigned,
+                    error: CertificateError::UnknownIssuer,
+                };
+            }
+        }
+        Kind::UnknownIssuer if !others().any(|other| other.subject() == leaf.issuer()) => {
+            refusal.kind = Kind::IncompleteChain;
+        }
+        Kind::BadSignature if others().any(|other| is_weak(&other.subject_public_key_info())) => {
+            return Refusal::of(Kind::WeakKey);
+        }
+        _ => {}
+    }
+    refusal
+}
+
+/// Whether a SubjectPublicKeyInfo is an RSA key that can't have 2048 bits.
+fn is_weak(spki: &[u8]) -> bool {
+    let is_rsa = |header: &[u8]| {
+        header
+            .windows(RSA_ENCRYPTION.len())
+            .any(|oid| oid == RSA_ENCRYPTION)
+    };
+    // Two sequences are opened before the algorithm.
+    spki.len() < RSA_2048_SPKI_LEN && spki.get(..24).is_some_and(is_rsa)
+}
+
+fn matches(record: &TlsaRecord, certificate: &[u8], spki: &[u8]) -> bool {
+    let selected = match record.selector {
+        0 => certificate,
+        _ => spki,
+    };
+    match record.matching_type {
+        0 => record.data == selected,
+        1 => record.data == Sha256::digest(selected).as_slice(),
+        _ => record.data == Sha512::digest(selected).as_slice(),
+    }
+}
+
+/// Whether one of the issuers in `path` matches. Of the root only the key is
+/// known, unless the server sent it.
+fn leads_through(record: &TlsaRecord, shown: &Shown<'_>, path: &VerifiedPath<'_>) -> bool {
+    let root = webpki::spki_for_anchor(path.anchor());
+    let sent_root = || {
+        shown.others.iter().any(|der| {
+            EndEntityCert::try_from(der).is_ok_and(|other| {
+                other.subject_public_key_info() == root && matches(record, der, &root)
+            })
+        })
+    };
+    path.intermediate_certificates()
+        .any(|issuer| matches(record, &issuer.der(), &issuer.subject_public_key_info()))
+        || record.selector == 1 && matches(record, &[], &root)
+        || sent_root()
+}
+
+/// The issuers that the server sent and `record` matches, and the one that
+/// stands in it.
+fn matching_anchors<'a>(record: &'a TlsaRecord, shown: &Shown<'a>) -> Vec<TrustAnchor<'static>> {
+    let is_certificate = (record.selector, record.matching_type) == (0, 0);
+    let own = is_certificate.then(|| CertificateDer::from(record.data.as_slice()));
+    let sent = shown.others.iter().filter(|der| {
+        EndEntityCert::try_from(*der)
+            .is_ok_and(|other| matches(record, der, &other.subject_public_key_info()))
+    });
+    sent.chain(own.as_ref())
+        .filter_map(|der| Some(webpki::anchor_from_trusted_cert(der).ok()?.to_owned()))
+        .collect()
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        // OCSP is not looked at; CRLs are the only way to revoke.
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let leaf = EndEntityCert::try_from(end_entity).map_err(|e| Refusal::from(e).leave())?;
+        let shown = Shown {
+            der: end_entity,
+            leaf,
+            others: intermediates,
+            name: server_name,
+            now,
+        };
+        match self.authenticate(&shown) {
+            Ok(()) => Ok(ServerCertVerified::assertion()),
+            Err(refusal) => Err(refusal.leave()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
