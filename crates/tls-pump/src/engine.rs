@@ -310,6 +310,7 @@ impl Engine {
 
     /// Gives memory back that an idle connection does not need.
     pub(crate) fn rest(&mut self) {
+        self.connection.rest();
         if self.ciphertext.is_empty() && self.ciphertext.capacity() > IDLE_LEN {
             self.ciphertext = Vec::new();
         }

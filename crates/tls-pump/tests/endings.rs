@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{BOTH, Ca, Pair, TLS13, inside};
+use common::{BAD_RECORD, BOTH, Ca, Pair, TLS13, inside};
 use futures_io::{AsyncRead, AsyncWrite};
 use std::io;
 use std::task::Poll;
@@ -13,13 +13,6 @@ use tls_pump::{Error, TlsConfig, TlsStream};
 
 /// A close_notify in plaintext (RFC 8446 section 6.1).
 const CLOSE_NOTIFY: [u8; 7] = [21, 3, 3, 0, 2, 1, 0];
-
-/// A record that no key opens.
-const BAD_RECORD: [u8; 25] = {
-    let mut record = [0; 25];
-    (record[0], record[1], record[2], record[4]) = (23, 3, 3, 20);
-    record
-};
 
 fn new_pair(version: common::pki::Version) -> Pair {
     let ca = Ca::new();
@@ -32,20 +25,6 @@ fn first_flight(pair: &mut Pair) -> Vec<u8> {
     assert!(polled.is_pending());
     assert!(pair.server.pump());
     std::mem::take(&mut pair.pipe.wire().to_client)
-}
-
-/// The same error at every operation from now on.
-fn assert_stays(pair: &mut Pair, text: &str) {
-    for _ in 0..2 {
-        let error = pair.handshake().unwrap_err();
-        assert_eq!(error.to_string(), text, "handshake");
-        let error = pair.read().unwrap_err();
-        assert_eq!(error.to_string(), text, "read");
-        let error = pair.write(b"NOOP\r\n").unwrap_err();
-        assert_eq!(error.to_string(), text, "write");
-        let error = pair.flush().unwrap_err();
-        assert_eq!(error.to_string(), text, "flush");
-    }
 }
 
 #[test]
@@ -67,21 +46,6 @@ fn close_notify_is_the_end() {
         pair.close().unwrap();
         pair.server.pump();
         assert_eq!(pair.server.received, b"QUIT\r\n");
-    }
-}
-
-#[test]
-fn an_end_without_close_notify_is_an_error_after_what_arrived() {
-    for version in BOTH {
-        let mut pair = Pair::settled(version);
-        pair.server.say(b"250 half of an ans");
-        pair.pipe.wire().eof = true;
-        assert_eq!(pair.read_exact(18).unwrap(), b"250 half of an ans");
-        let error = pair.read().unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-        assert!(matches!(inside(&error), Error::Truncated));
-        assert_stays(&mut pair, &error.to_string());
-        pair.close().unwrap();
     }
 }
 
@@ -113,7 +77,7 @@ fn an_end_in_the_handshake_is_an_error() {
             let error = pair.handshake().unwrap_err();
             assert!(matches!(error, Error::Truncated), "{len}: {error}");
             assert_eq!(error.io_kind(), io::ErrorKind::UnexpectedEof);
-            assert_stays(&mut pair, &error.to_string());
+            pair.assert_stays(&error.to_string());
         }
     }
 }
@@ -125,7 +89,7 @@ fn close_notify_before_the_server_hello_is_an_error() {
     pair.pipe.wire().eof = true;
     let error = pair.handshake().unwrap_err();
     assert!(matches!(error, Error::Truncated), "{error}");
-    assert_stays(&mut pair, &error.to_string());
+    pair.assert_stays(&error.to_string());
 }
 
 #[test]
@@ -144,7 +108,7 @@ fn close_notify_after_the_server_hello_is_an_error() {
             matches!(&error, Error::Truncated | Error::Alert { .. }),
             "{error}"
         );
-        assert_stays(&mut pair, &error.to_string());
+        pair.assert_stays(&error.to_string());
         assert_eq!(pair.stream.connection_info(), None);
     }
 }
@@ -174,37 +138,13 @@ fn a_read_and_a_write_fail_as_the_handshake_does() {
 }
 
 #[test]
-fn what_arrived_before_a_bad_record_comes_before_its_error() {
-    for version in BOTH {
-        let mut pair = Pair::settled(version);
-        pair.server.say(b"421 bye\r\n");
-        pair.pipe.wire().to_client.extend_from_slice(&BAD_RECORD);
-        assert_eq!(pair.read_exact(9).unwrap(), b"421 bye\r\n");
-        let error = pair.read().unwrap_err();
-        assert!(matches!(
-            inside(&error),
-            Error::Protocol(rustls::Error::DecryptError)
-        ));
-        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-        assert_stays(&mut pair, &error.to_string());
-        // The alert has left without being asked for.
-        pair.server.pump();
-        assert_eq!(
-            pair.server.error,
-            Some(rustls::Error::AlertReceived(AlertDescription::BadRecordMac))
-        );
-        pair.close().unwrap();
-    }
-}
-
-#[test]
 fn a_bad_record_right_after_the_handshake_stays() {
     let mut pair = new_pair(&TLS13);
     let mut flight = first_flight(&mut pair);
     flight.extend_from_slice(&BAD_RECORD);
     pair.pipe.wire().to_client = flight;
     let error = pair.handshake().unwrap_err();
-    assert_stays(&mut pair, &error.to_string());
+    pair.assert_stays(&error.to_string());
 }
 
 #[test]
@@ -224,24 +164,7 @@ fn the_peers_alert_is_named() {
         "{error}"
     );
     assert_eq!(error.io_kind(), io::ErrorKind::ConnectionAborted);
-    assert_stays(&mut pair, &error.to_string());
-}
-
-#[test]
-fn a_peer_that_speaks_plaintext_is_told_from_one_that_breaks_tls() {
-    for greeting in ["220 mail.example ESMTP\r\n", "* OK\r\n", "H"] {
-        let mut pair = new_pair(&TLS13);
-        pair.pipe.wire().to_client = greeting.into();
-        let error = pair.handshake().unwrap_err();
-        assert!(matches!(error, Error::NotTls { .. }), "{error}");
-        assert_eq!(error.io_kind(), io::ErrorKind::InvalidData);
-        assert_stays(&mut pair, &error.to_string());
-    }
-    // The advice to connect in plaintext would be wrong here.
-    let mut pair = Pair::connected(&TLS13);
-    pair.pipe.wire().to_client = b"220 mail.example ESMTP\r\n".to_vec();
-    let error = pair.read().unwrap_err();
-    assert!(matches!(inside(&error), Error::Protocol(_)), "{error}");
+    pair.assert_stays(&error.to_string());
 }
 
 #[test]
@@ -256,7 +179,7 @@ fn a_stream_below_that_takes_no_alert_does_not_hide_the_reason() {
     }
     let error = pair.handshake().unwrap_err();
     assert!(matches!(error, Error::Certificate { .. }), "{error}");
-    assert_stays(&mut pair, &error.to_string());
+    pair.assert_stays(&error.to_string());
 }
 
 #[test]
@@ -268,30 +191,12 @@ fn an_alert_that_had_to_wait_leaves_later() {
     pair.pipe.wire().blocked = true;
     let error = pair.handshake().unwrap_err();
     pair.pipe.wire().blocked = false;
-    assert_stays(&mut pair, &error.to_string());
+    pair.assert_stays(&error.to_string());
     pair.server.pump();
     assert_eq!(
         pair.server.error,
         Some(rustls::Error::AlertReceived(AlertDescription::UnknownCA))
     );
-}
-
-#[test]
-fn a_stream_below_that_writes_nothing_is_an_error_and_no_endless_loop() {
-    let mut pair = new_pair(&TLS13);
-    pair.pipe.wire().write_result = Some(Ok(0));
-    let error = pair.handshake().unwrap_err();
-    assert_eq!(error.io_kind(), io::ErrorKind::WriteZero);
-    assert!(matches!(error, Error::Io(_)));
-
-    let mut pair = Pair::connected(&TLS13);
-    pair.write_all(b"NOOP\r\n").unwrap();
-    pair.pipe.wire().write_result = Some(Ok(0));
-    let zero = io::ErrorKind::WriteZero;
-    assert_eq!(pair.flush().unwrap_err().kind(), zero);
-    assert_eq!(pair.read().unwrap_err().kind(), zero);
-    assert_eq!(pair.write_all(&[0; 100_000]).unwrap_err().kind(), zero);
-    assert_eq!(pair.close().unwrap_err().kind(), zero);
 }
 
 #[test]

@@ -6,7 +6,6 @@ mod common;
 
 use common::{BOTH, Ca, Pair, TLS13, records};
 use futures_io::{AsyncRead, AsyncWrite};
-use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -18,27 +17,6 @@ const APPLICATION_DATA: u8 = 23;
 /// Bytes that do not repeat soon.
 fn text(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i % 251) as u8).collect()
-}
-
-#[test]
-fn handshake_and_echo_and_the_second_connection_resumes() {
-    let ca = Ca::new();
-    for (version, name) in BOTH.into_iter().zip(["TLSv1.3", "TLSv1.2"]) {
-        let client = ca.client();
-        let server = ca.server(version);
-        for resumed in [false, true] {
-            let mut pair = Pair::new(&client, &server);
-            assert_eq!(pair.stream.connection_info(), None);
-            pair.handshake().unwrap();
-            pair.handshake().unwrap();
-            let info = pair.stream.connection_info().unwrap();
-            assert_eq!((info.version.as_str(), info.resumed), (name, resumed));
-            assert!(info.cipher_suite.starts_with(['A', 'C', 'E']), "{info}");
-            assert_eq!(info.alpn, None);
-            pair.write_all(b"EHLO client.example\r\n").unwrap();
-            assert_eq!(pair.read_exact(21).unwrap(), b"EHLO client.example\r\n");
-        }
-    }
 }
 
 #[test]
@@ -278,10 +256,6 @@ fn close_sends_what_waits_then_one_close_notify_and_closes_the_stream_below() {
         pair.close().unwrap();
         assert_eq!(pair.pipe.wire().writes.len(), writes);
         assert!(pair.pipe.wire().closes >= 1);
-
-        let error = pair.write(b"NOOP\r\n").unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
-        assert!(matches!(common::inside(&error), tls_pump::Error::Closed));
         // The other direction is still open.
         pair.server.say(b"221 bye\r\n");
         assert!(pair.read().unwrap().ends_with(b"221 bye\r\n"));

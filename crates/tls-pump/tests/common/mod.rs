@@ -16,6 +16,13 @@ pub(crate) mod pki;
 
 pub(crate) use pki::{BOTH, Ca, Identity, NAME, TLS12, TLS13};
 
+/// A record that no key opens.
+pub(crate) const BAD_RECORD: [u8; 25] = {
+    let mut record = [0; 25];
+    (record[0], record[1], record[2], record[4]) = (23, 3, 3, 20);
+    record
+};
+
 /// More polls of the pipe than any test needs: beyond it is an endless loop.
 const MOST_POLLS: usize = 1_000_000;
 
@@ -41,22 +48,48 @@ pub(crate) struct Wire {
     pub(crate) hesitant: bool,
     /// Whether writes are `Pending`.
     pub(crate) blocked: bool,
+    /// Whether flushes are `Pending`.
+    pub(crate) blocked_flush: bool,
     /// What writes return instead.
     pub(crate) write_result: Option<Result<usize, io::ErrorKind>>,
+    /// The poll, counted from 0, that is `Pending`.
+    pub(crate) pending_at: Option<usize>,
+    /// The poll that fails, and how.
+    pub(crate) error_at: Option<(usize, io::ErrorKind)>,
+    /// The poll from which on reads and writes move one byte.
+    pub(crate) short_from: Option<usize>,
     polls: usize,
     /// Polls that came to a read, and that came to anything else.
     turns: [usize; 2],
     /// Whether a poll was answered by `Pending` since this was taken away.
     waited: bool,
+    /// Whether that was by `pending_at`.
+    interrupted: bool,
 }
 
 impl Wire {
-    /// Counts a poll; whether it has to wait.
-    fn hesitates(&mut self, direction: usize) -> bool {
+    /// Counts a poll; whether it has to wait, or fails.
+    fn hesitates(&mut self, direction: usize) -> io::Result<bool> {
+        let poll = self.polls;
         self.polls += 1;
         assert!(self.polls < MOST_POLLS, "an endless loop");
+        if self.short_from.is_some_and(|from| from <= poll) {
+            self.segment = 1;
+        }
         self.turns[direction] += 1;
-        self.hesitant && self.turns[direction] % 2 == 1
+        match self.error_at {
+            Some((at, kind)) if at == poll => Err(kind.into()),
+            _ if self.pending_at == Some(poll) => {
+                self.interrupted = true;
+                Ok(true)
+            }
+            _ => Ok(self.hesitant && self.turns[direction] % 2 == 1),
+        }
+    }
+
+    /// How often the stream was polled.
+    pub(crate) fn polls(&self) -> usize {
+        self.polls
     }
 
     fn pending<T>(&mut self) -> Poll<T> {
@@ -91,7 +124,7 @@ impl AsyncRead for Pipe {
     ) -> Poll<io::Result<usize>> {
         let mut wire = self.wire();
         let len = wire.len(buf.len().min(wire.to_client.len()));
-        if wire.hesitates(0) || (len == 0 && !wire.eof) {
+        if wire.hesitates(0)? || (len == 0 && !wire.eof) {
             return wire.pending();
         }
         buf[..len].copy_from_slice(&wire.to_client[..len]);
@@ -108,7 +141,7 @@ impl AsyncWrite for Pipe {
     ) -> Poll<io::Result<usize>> {
         let mut wire = self.wire();
         assert_eq!(wire.closes, 0, "written after close");
-        if wire.hesitates(1) || wire.blocked {
+        if wire.hesitates(1)? || wire.blocked {
             return wire.pending();
         }
         if let Some(result) = wire.write_result {
@@ -122,7 +155,7 @@ impl AsyncWrite for Pipe {
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut wire = self.wire();
-        if wire.hesitates(1) {
+        if wire.hesitates(1)? || wire.blocked_flush {
             return wire.pending();
         }
         let gathered = std::mem::take(&mut wire.gathered);
@@ -133,7 +166,7 @@ impl AsyncWrite for Pipe {
 
     fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut wire = self.wire();
-        if wire.hesitates(1) {
+        if wire.hesitates(1)? {
             return wire.pending();
         }
         assert!(wire.gathered.is_empty(), "closed before the flush");
@@ -255,7 +288,9 @@ impl Pair {
                 return done;
             }
             let progress = self.server.pump();
-            assert!(progress || self.pipe.wire().hesitant, "both sides wait");
+            let wire = self.pipe.wire();
+            let waits = wire.hesitant || wire.interrupted;
+            assert!(progress || waits, "both sides wait");
         }
     }
 
@@ -264,7 +299,10 @@ impl Pair {
         &mut self,
         poll: impl FnOnce(Pin<&mut TlsStream<Pipe>>, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        self.pipe.wire().waited = false;
+        {
+            let mut wire = self.pipe.wire();
+            (wire.waited, wire.interrupted) = (false, false);
+        }
         let mut cx = Context::from_waker(Waker::noop());
         let polled = poll(Pin::new(&mut self.stream), &mut cx);
         let waited = self.pipe.wire().waited;
@@ -278,6 +316,29 @@ impl Pair {
     /// Its future is made anew for every poll.
     pub(crate) fn handshake(&mut self) -> Result<(), Error> {
         self.run(|stream, cx| pin!(stream.get_mut().handshake()).poll(cx))
+    }
+
+    /// The same error at every operation from now on.
+    #[track_caller]
+    pub(crate) fn assert_stays(&mut self, text: &str) {
+        for _ in 0..2 {
+            let error = self.handshake().unwrap_err();
+            assert_eq!(error.to_string(), text, "handshake");
+            let error = self.read().unwrap_err();
+            assert_eq!(error.to_string(), text, "read");
+            let error = self.write(b"NOOP\r\n").unwrap_err();
+            assert_eq!(error.to_string(), text, "write");
+            let error = self.flush().unwrap_err();
+            assert_eq!(error.to_string(), text, "flush");
+        }
+    }
+
+    /// Reads what has arrived, if anything has.
+    pub(crate) fn once_read(&mut self) -> io::Result<()> {
+        match self.once(|stream, cx| stream.poll_read(cx, &mut [0; 100])) {
+            Poll::Ready(read) => read.map(|_| ()),
+            Poll::Pending => Ok(()),
+        }
     }
 
     pub(crate) fn read(&mut self) -> io::Result<Vec<u8>> {
@@ -315,6 +376,26 @@ impl Pair {
     pub(crate) fn close(&mut self) -> io::Result<()> {
         self.run(AsyncWrite::poll_close)
     }
+}
+
+/// Both sides of a connection after its handshake, with all delivered.
+#[cfg(feature = "server")]
+pub(crate) fn engines(version: pki::Version) -> (Engine, Engine) {
+    let ca = Ca::new();
+    let mut client = Engine::new(&ca.client(), NAME).unwrap();
+    let mut server = Engine::server(ca.server(version)).unwrap();
+    while client.wants().write || server.wants().write {
+        deliver(&take(&mut client), &mut server);
+        deliver(&take(&mut server), &mut client);
+    }
+    assert!(!client.is_handshaking() && !server.is_handshaking());
+    (client, server)
+}
+
+/// Feeds all of `ciphertext`, of which nothing may be refused.
+pub(crate) fn deliver(ciphertext: &[u8], to: &mut Engine) {
+    let taken = to.handle_ciphertext(ciphertext).unwrap();
+    assert_eq!(taken, ciphertext.len());
 }
 
 /// All ciphertext that waits, as sent.

@@ -2,7 +2,7 @@
 
 use rcgen::{BasicConstraints, CertificateParams, CertificateRevocationListParams};
 use rcgen::{CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyIdMethod, KeyPair};
-use rcgen::{RevokedCertParams, SerialNumber};
+use rcgen::{PublicKeyData as _, RevokedCertParams, SerialNumber};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tls_pump::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
@@ -48,6 +48,11 @@ impl Ca {
 
     pub(crate) fn der(&self) -> CertificateDer<'static> {
         self.0.der().clone()
+    }
+
+    /// Its public key, as SubjectPublicKeyInfo.
+    pub(crate) fn spki(&self) -> Vec<u8> {
+        self.0.key().subject_public_key_info()
     }
 
     /// A client that trusts this authority only.
