@@ -83,26 +83,6 @@ impl fmt::Display for CertificateErrorKind {
             Self::SelfSigned => {
                 "it is self-signed; pin its key, or have a CA that is trusted here issue one"
             }
-            Self::NameMismatch {
-                expected,
-                presented,
-            } => {
-                return write!(
-                    f,
-                    "it is for {}, not for {expected}; connect by a name that it carries",
-                    listed(presented)
-                );
-            }
-            Self::AddressMismatch {
-                expected,
-                presented,
-            } => {
-                return write!(
-                    f,
-                    "it is for {}, not for the address {expected}; connect by a host name that it carries",
-                    listed(presented)
-                );
-            }
             Self::Revoked => "it was revoked; the server's owner must replace it",
             Self::RevocationUnknown => {
                 "no valid revocation list says whether it was revoked; get a current CRL of each issuer in its chain, or check the server's certificate only"
@@ -128,15 +108,20 @@ impl fmt::Display for CertificateErrorKind {
             Self::UnsupportedSignatureAlgorithm => {
                 "it is signed in a way that is not accepted, such as SHA-1; the server's owner must have it issued anew with SHA-256"
             }
-            Self::NotPinned { presented } => {
-                return write!(
-                    f,
-                    "its key is not pinned; if the owner confirms that the key is new, pin {}",
-                    hex(presented)
-                );
-            }
             Self::NoTlsaMatch => {
                 "no TLSA record matches it; the server's owner must publish a record of it, or install the one that is published"
+            }
+            Self::NameMismatch { expected, presented } => {
+                let names = listed(presented);
+                return write!(f, "it is for {names}, not for {expected}; connect by a name that it carries");
+            }
+            Self::AddressMismatch { expected, presented } => {
+                let names = listed(presented);
+                return write!(f, "it is for {names}, not for the address {expected}; connect by a host name that it carries");
+            }
+            Self::NotPinned { presented } => {
+                let pin = hex(presented);
+                return write!(f, "its key is not pinned; if the owner confirms that the key is new, pin {pin}");
             }
             Self::Other => "it is malformed or breaks a rule; the server's owner must replace it",
         })

@@ -6,7 +6,8 @@
 //! everything is moved out after each call; another version of rustls changes
 //! this file.
 
-use crate::verify::Refusal;
+use crate::CertificateErrorKind;
+use crate::verify::take_refusal;
 use rustls::crypto::SupportedKxGroup;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, InvalidMessage};
@@ -38,7 +39,7 @@ impl std::io::Read for Nothing {
 pub(crate) struct Failure {
     pub(crate) error: rustls::Error,
     /// What our verifier found, when it was its doing.
-    pub(crate) refusal: Option<Refusal>,
+    pub(crate) refusal: Option<CertificateErrorKind>,
     /// Whether the peer has spoken TLS before.
     pub(crate) spoke_tls: bool,
 }
@@ -83,14 +84,14 @@ impl Connection {
         self.take_output(tls);
         processed.map_err(|error| Failure {
             error,
-            refusal: Refusal::take(),
+            refusal: take_refusal(),
             spoke_tls: self.inner.protocol_version().is_some(),
         })
     }
 
     fn process_all(&mut self, ciphertext: &[u8]) -> Result<usize, rustls::Error> {
         // What an earlier call left behind would be taken for this one's.
-        Refusal::take();
+        take_refusal();
         let mut rest = ciphertext;
         while !rest.is_empty() {
             let read = self.inner.read_tls(&mut rest);

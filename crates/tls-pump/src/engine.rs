@@ -103,7 +103,8 @@ pub enum State {
 ///         }
 ///     }
 /// }
-/// # let config = TlsConfig::builder().build().unwrap();
+/// # let policy = tls_pump::Policy::PinnedSpki(vec![[0; 32]]);
+/// # let config = TlsConfig::builder().policy(policy).build().unwrap();
 /// # assert!(matches!(greeting(&config), Err(Error::Truncated)));
 /// ```
 pub struct Engine {

@@ -193,7 +193,7 @@ impl Error {
             rustls::Error::InvalidCertificate(ref reason) => Self::Certificate {
                 peer: peer.to_owned(),
                 kind: match (refusal, reason) {
-                    (Some(refusal), _) => refusal.kind,
+                    (Some(kind), _) => kind,
                     // The signature over the handshake.
                     (None, CertificateError::BadSignature) => CertificateErrorKind::BadSignature,
                     (None, _) => CertificateErrorKind::Other,

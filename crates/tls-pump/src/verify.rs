@@ -26,30 +26,30 @@ const RSA_2048_SPKI_LEN: usize = 280;
 
 /// Why a certificate was refused.
 #[derive(Debug)]
-pub(crate) struct Refusal {
-    pub(crate) kind: CertificateErrorKind,
+struct Refusal {
+    kind: CertificateErrorKind,
     /// Chosen for the alert that rustls sends by it.
     error: CertificateError,
 }
 
 thread_local! {
-    /// The last refusal of this thread. rustls hands an error of a verifier on,
+    /// The kind of the last refusal of this thread. rustls hands an error of a verifier on,
     /// but nothing beside it, and its errors are fewer than our kinds: several
     /// of these share one alert. The verifier runs inside the call of the
     /// connection that asks here right afterwards.
-    static LAST: Cell<Option<Refusal>> = const { Cell::new(None) };
+    static LAST: Cell<Option<CertificateErrorKind>> = const { Cell::new(None) };
+}
+
+/// The kind of the last refusal since the last call, if any.
+pub(crate) fn take_refusal() -> Option<CertificateErrorKind> {
+    LAST.take()
 }
 
 impl Refusal {
-    /// The refusal since the last call, if any.
-    pub(crate) fn take() -> Option<Self> {
-        LAST.take()
-    }
-
+    /// Leaves its kind to [`take_refusal`].
     fn leave(self) -> rustls::Error {
-        let error = rustls::Error::InvalidCertificate(self.error.clone());
-        LAST.set(Some(self));
-        error
+        LAST.set(Some(self.kind));
+        self.error.into()
     }
 
     /// One that no error of rustls says: to the peer it is an unspecified issue
@@ -79,6 +79,9 @@ pub(crate) struct Verifier {
     pub(crate) crl_depth: RevocationCheckDepth,
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
 }
+
+/// Refuses paths that would do otherwise.
+type PathFilter<'f> = dyn Fn(&VerifiedPath<'_>) -> Result<(), webpki::Error> + 'f;
 
 /// What a server shows, and what is asked of it.
 struct Shown<'a> {
@@ -115,7 +118,7 @@ impl Verifier {
         &self,
         shown: &Shown<'_>,
         anchors: &[TrustAnchor<'_>],
-        through: Option<&dyn Fn(&VerifiedPath<'_>) -> Result<(), webpki::Error>>,
+        through: Option<&PathFilter<'_>>,
     ) -> Result<(), Refusal> {
         let crls: Vec<_> = self.crls.iter().collect();
         // It fails without any CRL: then nothing is checked.
@@ -181,7 +184,7 @@ impl Verifier {
 fn explain(mut refusal: Refusal, shown: &Shown<'_>, anchors: &[TrustAnchor<'_>]) -> Refusal {
     use CertificateErrorKind as Kind;
     let leaf = &shown.leaf;
-    let others = || shown.others.iter().map(EndEntityCert::try_from).flatten();
+    let others = || shown.others.iter().flat_map(EndEntityCert::try_from);
     match refusal.kind {
         Kind::UnknownIssuer | Kind::CaUsedAsEndEntity if leaf.issuer() == leaf.subject() => {
             let key = leaf.subject_public_key_info();

@@ -314,7 +314,7 @@ fn revoked() {
     assert_accepted(&both, &good);
     assert_refused(&both, &bad, &Kind::Revoked, alert, "must replace it");
 
-    let leaf = client(&[of_middle.clone()], CrlScope::Leaf);
+    let leaf = client(std::slice::from_ref(&of_middle), CrlScope::Leaf);
     assert_accepted(&leaf, &good);
     assert_refused(&leaf, &bad, &Kind::Revoked, alert, "must replace it");
 

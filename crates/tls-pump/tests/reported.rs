@@ -13,7 +13,7 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use tls_pump::{Error, TlsStream};
 
 /// A stream that gathers what is written is flushed before each wait of the
@@ -103,7 +103,10 @@ fn data_left_in_the_tls_buffer_without_a_flush() {
         ] {
             let mut pair = Pair::settled(version);
             pair.server.echo = false;
-            while let Poll::Ready(_) = pair.once(|stream, cx| stream.poll_read(cx, &mut [0; 9])) {}
+            while pair
+                .once(|stream, cx| stream.poll_read(cx, &mut [0; 9]))
+                .is_ready()
+            {}
             pair.write_all(b"NOOP\r\n").unwrap();
             assert_eq!(pair.pipe.wire().to_server, b"");
             leave(&mut pair);
