@@ -7,10 +7,14 @@
 //!   a read sends them before it waits; the end of the stream is known to be
 //!   clean or an [`Error::Truncated`].
 //! - [`Engine`]: the same without I/O, for drivers of your own.
+//! - [`Policy`]: how the peer proves who it is. Every one checks its signature
+//!   over the handshake, and nothing here turns verification off.
+//! - [`Error`]: one type, whose kinds tell faults of the peer, of the caller and
+//!   of the machine apart; each text says what helps.
 //!
-//! Certificates are always verified, and nothing here can turn that off. Client
-//! side only. This crate knows nothing of sockets or of protocols above TLS and
-//! has no timers: put deadlines on the stream below, or drop the future.
+//! This crate knows nothing of sockets or of protocols above TLS. It has no
+//! timers: put deadlines on the stream below, pass one to
+//! [`handshake_until`](TlsStream::handshake_until), or drop the future.
 //!
 //! ```no_run
 //! # async fn run(tcp: impl futures_io::AsyncRead + futures_io::AsyncWrite + Unpin) -> Result<(), tls_pump::Error> {
@@ -22,13 +26,27 @@
 //! # }
 //! ```
 //!
+//! ```text
+//!              handshake          close            peer's close_notify
+//! Handshaking ----------> Open ---------> Closing --------------------> Closed
+//!      |                   |  \                                           ^
+//!      | fatal error       |   `--------> PeerClosed ---------------------'
+//!      v                   v   peer's close_notify        close
+//!    Failed <--------------'
+//! ```
+//!
 //! # Features
+//!
+//! All of them only add.
 //!
 //! | feature | default | what |
 //! |---|---|---|
 //! | `ring` | yes | the crypto provider *ring*; on wasm32-wasip2 it needs clang to build |
 //! | `tls12` | yes | TLS 1.2 beside TLS 1.3 |
 //! | `webpki-roots` | yes | Mozilla's root certificates, bundled |
+//! | `native-roots` | | the host's root certificates, where there are any, in place of the bundled |
+//! | `keylog` | | `TlsConfigBuilder::key_log`, to read along with Wireshark |
+//! | `server` | | the server's side of an [`Engine`], for tests and peers |
 //!
 //! Without `ring`, [`TlsConfigBuilder::provider`] must be called.
 

@@ -4,12 +4,12 @@
 
 mod common;
 
-use common::pki::Version;
+use common::pki::{Version, impostor};
 use common::{BOTH, Ca, Identity, NAME, Pair, TLS13};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, NameConstraints};
 use std::error::Error as _;
 use std::io;
-use tls_pump::rustls::pki_types::UnixTime;
+use tls_pump::rustls::pki_types::{CertificateDer, UnixTime};
 use tls_pump::rustls::{self, AlertDescription};
 use tls_pump::{CertificateErrorKind as Kind, CrlScope, Error, TlsConfig};
 
@@ -216,6 +216,24 @@ fn name_constraint() {
         AlertDescription::CertificateUnknown,
         "from another CA",
     );
+}
+
+#[test]
+fn malformed() {
+    let root = Ca::new();
+    let good = root.issue(|_| ()).chain.remove(0);
+    let cut_short = CertificateDer::from(good[..good.len() - 1].to_vec());
+    for shown in [CertificateDer::from(&b"no DER"[..]), cut_short] {
+        for version in BOTH {
+            let server = impostor(std::slice::from_ref(&shown), version);
+            let (kind, text, alert) = refused(Pair::new(&root.client(), &server));
+            assert_eq!(
+                (kind, alert),
+                (Kind::Other, AlertDescription::BadCertificate)
+            );
+            assert!(text.contains("must replace it"), "{text}");
+        }
+    }
 }
 
 #[test]

@@ -228,3 +228,24 @@ fn a_stream_that_was_never_polled_needs_no_peer() {
     let polled = pair.once(|stream, cx| stream.poll_read(cx, &mut [0]));
     assert!(polled.is_pending());
 }
+
+#[test]
+fn a_peer_too_old_to_talk_to_is_told_what_it_lacks() {
+    // A ServerHello of TLS 1.1, which the peer should not send at all.
+    let mut hello = vec![22, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
+    hello.extend([7; 32]);
+    hello.extend([0, 0xc0, 0x2b, 0]);
+    let mut pair = new_pair(&TLS13);
+    pair.pipe.wire().to_client = hello;
+    let error = pair.handshake().unwrap_err();
+    assert!(matches!(error, Error::Incompatible(_)), "{error}");
+    assert_eq!(error.io_kind(), io::ErrorKind::InvalidData);
+    assert!(error.to_string().contains("has to offer TLS 1.2 or 1.3"));
+    pair.assert_stays(&error.to_string());
+    // One that refuses our versions says so by an alert.
+    let mut pair = new_pair(&TLS13);
+    pair.pipe.wire().to_client = vec![21, 3, 1, 0, 2, 2, 70];
+    let error = pair.handshake().unwrap_err();
+    assert!(matches!(&error, Error::Alert { alert } if alert == "ProtocolVersion"));
+    assert!(error.to_string().contains("speaks neither TLS 1.2 nor 1.3"));
+}

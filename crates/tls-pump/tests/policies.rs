@@ -5,14 +5,11 @@
 
 mod common;
 
+use common::pki::impostor;
 use common::{BOTH, Ca, Identity, Pair, TLS13};
 use rcgen::{CertificateParams, PublicKeyData as _};
 use sha2::{Digest as _, Sha256, Sha512};
-use std::sync::Arc;
-use tls_pump::rustls::crypto::ring::sign::any_supported_type;
-use tls_pump::rustls::pki_types::CertificateDer;
-use tls_pump::rustls::sign::{CertifiedKey, SingleCertAndKey};
-use tls_pump::rustls::{AlertDescription, Error as RustlsError, ServerConfig};
+use tls_pump::rustls::{AlertDescription, Error as RustlsError};
 use tls_pump::{CertificateErrorKind as Kind, Error, Policy, TlsConfig, TlsaRecord};
 
 fn client(policy: Policy) -> TlsConfig {
@@ -259,19 +256,6 @@ fn roots_are_asked_for_only_where_they_count() {
     pinned.build().unwrap();
     let needing = TlsConfig::builder().roots_pem("").policy(Policy::Full);
     needing.build().unwrap_err();
-}
-
-/// A server that shows the certificates of `victim` but has a key of its own.
-fn impostor(
-    victim: &[CertificateDer<'static>],
-    version: common::pki::Version,
-) -> Arc<ServerConfig> {
-    let own = Identity::self_signed(|_| ());
-    let key = any_supported_type(&own.key_der().into()).unwrap();
-    let certified = CertifiedKey::new(victim.to_vec(), key);
-    let mut config = ServerConfig::clone(&own.server(&[version]));
-    config.cert_resolver = Arc::new(SingleCertAndKey::from(certified));
-    Arc::new(config)
 }
 
 #[test]

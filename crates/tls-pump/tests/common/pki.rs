@@ -5,8 +5,10 @@ use rcgen::{CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyIdMethod, KeyPa
 use rcgen::{PublicKeyData as _, RevokedCertParams, SerialNumber};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tls_pump::rustls::crypto::ring::sign::any_supported_type;
 use tls_pump::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use tls_pump::rustls::server::WebPkiClientVerifier;
+use tls_pump::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tls_pump::rustls::{self, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tls_pump::{TlsConfig, TlsConfigBuilder};
 
@@ -163,6 +165,17 @@ impl Identity {
         };
         self.chain.iter().map(to_pem).collect()
     }
+}
+
+/// A server that shows these certificates, whatever they are, but has a key of
+/// its own.
+pub(crate) fn impostor(shown: &[CertificateDer<'static>], version: Version) -> Arc<ServerConfig> {
+    let own = Identity::self_signed(|_| ());
+    let key = any_supported_type(&own.key_der().into()).unwrap();
+    let certified = CertifiedKey::new(shown.to_vec(), key);
+    let mut config = ServerConfig::clone(&own.server(&[version]));
+    config.cert_resolver = Arc::new(SingleCertAndKey::from(certified));
+    Arc::new(config)
 }
 
 /// RFC 4648 section 4, in one line: PEM readers do not mind.
