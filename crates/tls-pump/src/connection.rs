@@ -90,8 +90,6 @@ impl Connection {
     }
 
     fn process_all(&mut self, ciphertext: &[u8]) -> Result<usize, rustls::Error> {
-        // What an earlier call left behind would be taken for this one's.
-        take_refusal();
         let mut rest = ciphertext;
         while !rest.is_empty() {
             let read = self.inner.read_tls(&mut rest);

@@ -197,7 +197,13 @@ impl Engine {
             let first = &ciphertext[..ciphertext.len().min(room)];
             self.first.extend_from_slice(first);
         }
-        match self.connection.process(ciphertext, &mut self.ciphertext) {
+        // Nothing follows our close_notify, not even an alert.
+        let mut nowhere = Vec::new();
+        let answers = match self.closed {
+            true => &mut nowhere,
+            false => &mut self.ciphertext,
+        };
+        match self.connection.process(ciphertext, answers) {
             Ok(taken) => {
                 if !self.is_handshaking() {
                     self.first = Vec::new();
@@ -276,7 +282,17 @@ impl Engine {
 
     /// Queues close_notify: nothing can be written after it. Once is enough.
     /// What was written before the handshake was done, and still waits for
-    /// that, is lost: see [`holds_plaintext`](Self::holds_plaintext).
+    /// that, is lost: see [`holds_plaintext`](Self::holds_plaintext). The peer
+    /// can still be heard.
+    ///
+    /// Where rustls is built with debug assertions it panics if the peer then
+    /// breaks the protocol (rustls issue 959). Debug builds that read on after
+    /// closing want this in their `Cargo.toml`:
+    ///
+    /// ```toml
+    /// [profile.dev.package.rustls]
+    /// debug-assertions = false
+    /// ```
     ///
     /// Source: RFC 8446 section 6.1.
     pub fn close(&mut self) {

@@ -253,6 +253,21 @@ mod tests {
     }
 
     #[test]
+    fn roots_have_a_part_where_chains_lead_to_them() {
+        let dane = |usages: &[u8]| {
+            let record = |usage: &u8| TlsaRecord::new(*usage, 1, 0, [1]);
+            Policy::Dane(usages.iter().map(record).collect())
+        };
+        for needs in [Policy::Full, dane(&[0]), dane(&[1]), dane(&[2, 1, 3])] {
+            assert!(needs.needs_roots(), "{needs:?}");
+        }
+        let pinned = Policy::PinnedSpki(vec![[0; 32]]);
+        for needs_not in [pinned, Policy::Opportunistic, dane(&[2, 3])] {
+            assert!(!needs_not.needs_roots(), "{needs_not:?}");
+        }
+    }
+
+    #[test]
     fn the_stronger_digest_of_a_usage_and_selector_has_the_say() {
         let (short, long) = ("0".repeat(64), "0".repeat(128));
         let record = |fields: &str, data: &str| format!("{fields} {data}");

@@ -152,8 +152,7 @@ impl Verifier {
             let leaf_matches = || matches(record, shown.der, &shown.leaf.subject_public_key_info());
             let accepted = match record.usage {
                 0 => {
-                    let through = |path: &VerifiedPath<'_>| match leads_through(record, shown, path)
-                    {
+                    let through = |path: &VerifiedPath<'_>| match leads_through(record, path) {
                         true => Ok(()),
                         false => Err(webpki::Error::UnknownIssuer),
                     };
@@ -233,21 +232,13 @@ fn matches(record: &TlsaRecord, certificate: &[u8], spki: &[u8]) -> bool {
     }
 }
 
-/// Whether one of the issuers in `path` matches. Of the root only the key is
-/// known, unless the server sent it.
-fn leads_through(record: &TlsaRecord, shown: &Shown<'_>, path: &VerifiedPath<'_>) -> bool {
-    let root = webpki::spki_for_anchor(path.anchor());
-    let sent_root = || {
-        shown.others.iter().any(|der| {
-            EndEntityCert::try_from(der).is_ok_and(|other| {
-                other.subject_public_key_info() == root && matches(record, der, &root)
-            })
-        })
-    };
+/// Whether one of the issuers in `path` matches. Of a root that the server did
+/// not send only the key is known.
+fn leads_through(record: &TlsaRecord, path: &VerifiedPath<'_>) -> bool {
+    let by_root = || matches(record, &[], &webpki::spki_for_anchor(path.anchor()));
     path.intermediate_certificates()
         .any(|issuer| matches(record, &issuer.der(), &issuer.subject_public_key_info()))
-        || record.selector == 1 && matches(record, &[], &root)
-        || sent_root()
+        || record.selector == 1 && by_root()
 }
 
 /// The issuers that the server sent and `record` matches, and the one that

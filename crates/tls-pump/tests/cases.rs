@@ -8,7 +8,7 @@ use common::pki::Version;
 use common::{BAD_RECORD, BOTH, Ca, NAME, Pair, TLS12, TLS13, inside, take};
 use std::io;
 use tls_pump::rustls::{self, AlertDescription, ProtocolVersion};
-use tls_pump::{Ending, Engine, Error, State, TlsConfig, Wants};
+use tls_pump::{Ending, Engine, Error, Plaintext, State, TlsConfig, Wants};
 
 #[test]
 fn eof_without_close_notify() {
@@ -43,6 +43,21 @@ fn write_after_our_close_notify() {
         assert!(matches!(inside(&error), Error::Closed));
         pair.server.pump();
         assert_eq!(pair.server.received, b"");
+    }
+}
+
+#[test]
+fn nothing_follows_our_close_notify() {
+    for version in BOTH {
+        let (mut engine, mut server) = common::engines(version);
+        engine.close();
+        assert_eq!(common::records(&take(&mut engine)).len(), 1);
+        // The peer is still heard, but a breach is not answered.
+        server.write(b"221 bye\r\n").unwrap();
+        common::deliver(&take(&mut server), &mut engine);
+        assert_eq!(engine.read(&mut [0; 9]).unwrap(), Plaintext::Data(9));
+        engine.handle_ciphertext(&BAD_RECORD).unwrap_err();
+        assert_eq!(engine.ciphertext(), b"");
     }
 }
 
@@ -215,10 +230,7 @@ fn ip_addresses() {
         assert_eq!(sni, name.strip_suffix('.'), "{name}");
     }
     let has = |hello: &[u8], name: &[u8]| hello.windows(name.len()).any(|part| part == name);
-    assert!(has(
-        &hello(&ca.client(), "a.example."),
-        b"\0\x09a.example\0"
-    ));
+    assert!(has(&hello(&ca.client(), "a.example."), b"\0\x09a.example"));
     assert!(!has(&hello(&ca.client(), "[192.0.2.1]"), b"192.0.2.1"));
 }
 
@@ -274,6 +286,12 @@ fn channel_binding() {
     assert_eq!(pair.stream.tls_exporter(), None, "before the handshake");
     pair.handshake().unwrap_err();
     assert_eq!(pair.stream.tls_exporter(), None, "after a failure");
+
+    // As another implementation derives it (RFC 9266 section 2).
+    let pair = Pair::settled(&TLS13);
+    let server = &pair.server.connection;
+    let theirs = server.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", None);
+    assert_eq!(pair.stream.tls_exporter(), Some(theirs.unwrap()));
 }
 
 #[test]

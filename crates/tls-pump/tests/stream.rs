@@ -90,6 +90,29 @@ fn much_more_than_the_buffers_hold_arrives() {
     }
 }
 
+/// The engine takes none while it has 16 KiB to be read: the rest of what was
+/// read from the stream below has to wait.
+#[test]
+fn ciphertext_that_the_engine_does_not_take_at_once_is_kept() {
+    for version in BOTH {
+        let mut pair = Pair::settled(version);
+        while pair
+            .once(|stream, cx| stream.poll_read(cx, &mut [0]))
+            .is_ready()
+        {}
+        let said = text(16 * 1024 + 20_000);
+        let (record, small) = said.split_at(16 * 1024);
+        pair.server.say(record);
+        // All but the last byte of a full record, then that and many small ones.
+        let len = pair.pipe.wire().to_client.len();
+        pair.pipe.wire().segment = len - 1;
+        for piece in small.chunks(100) {
+            pair.server.say(piece);
+        }
+        assert!(pair.read_exact(said.len()).unwrap() == said);
+    }
+}
+
 #[test]
 fn more_than_the_buffers_hold_is_written_before_the_handshake() {
     let ca = Ca::new();
