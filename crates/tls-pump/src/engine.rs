@@ -105,7 +105,7 @@ pub enum State {
 /// }
 /// # let policy = tls_pump::Policy::PinnedSpki(vec![[0; 32]]);
 /// # let config = TlsConfig::builder().policy(policy).build().unwrap();
-/// # assert!(matches!(greeting(&config), Err(Error::Truncated)));
+/// # assert!(matches!(greeting(&config), Err(Error::EndedInHandshake)));
 /// ```
 pub struct Engine {
     connection: Connection,
@@ -220,14 +220,17 @@ impl Engine {
     }
 
     /// The peer's side of the stream has ended. Unless that is
-    /// [`Ending::Clean`], it is [`Error::Truncated`] from now on, once what
-    /// arrived has been read; an earlier error stays.
+    /// [`Ending::Clean`], it is [`Error::Truncated`] from now on, or
+    /// [`Error::EndedInHandshake`], once what arrived has been read; an earlier
+    /// error stays.
     pub fn handle_eof(&mut self) -> Ending {
-        if !self.is_handshaking() && self.connection.peer_has_closed() {
-            return Ending::Clean;
-        }
+        let error = match (self.is_handshaking(), self.connection.peer_has_closed()) {
+            (false, true) => return Ending::Clean,
+            (false, false) => Error::Truncated,
+            (true, _) => Error::EndedInHandshake,
+        };
         if self.failed.is_none() {
-            self.fail(Error::Truncated);
+            self.fail(error);
         }
         Ending::Truncated
     }

@@ -55,6 +55,11 @@ pub enum Error {
         "the peer speaks no TLS that is accepted here ({0}): it has to offer TLS 1.2 or 1.3 with a modern cipher suite"
     )]
     Incompatible(#[source] rustls::Error),
+    /// The stream ended before the handshake was done, and without an alert.
+    #[error(
+        "the peer ended the connection in the middle of the TLS handshake, without a reason: it may be busy, or speak neither TLS 1.2 nor 1.3"
+    )]
+    EndedInHandshake,
     /// The stream ended without the peer's close_notify: data may be missing.
     #[error("the connection ended without a TLS close_notify: data may be missing")]
     Truncated,
@@ -154,7 +159,7 @@ impl Error {
             | Self::Incompatible(_)
             | Self::Protocol(_) => io::ErrorKind::InvalidData,
             Self::Alert { .. } => io::ErrorKind::ConnectionAborted,
-            Self::Truncated => io::ErrorKind::UnexpectedEof,
+            Self::EndedInHandshake | Self::Truncated => io::ErrorKind::UnexpectedEof,
             Self::Closed => io::ErrorKind::BrokenPipe,
             Self::TimedOut { .. } => io::ErrorKind::TimedOut,
             Self::InvalidName { .. }

@@ -75,7 +75,7 @@ fn an_end_in_the_handshake_is_an_error() {
             pair.pipe.wire().to_client = flight[..len.min(flight.len() - 1)].to_vec();
             pair.pipe.wire().eof = true;
             let error = pair.handshake().unwrap_err();
-            assert!(matches!(error, Error::Truncated), "{len}: {error}");
+            assert!(matches!(error, Error::EndedInHandshake), "{len}: {error}");
             assert_eq!(error.io_kind(), io::ErrorKind::UnexpectedEof);
             pair.assert_stays(&error.to_string());
         }
@@ -88,7 +88,7 @@ fn close_notify_before_the_server_hello_is_an_error() {
     pair.pipe.wire().to_client = CLOSE_NOTIFY.to_vec();
     pair.pipe.wire().eof = true;
     let error = pair.handshake().unwrap_err();
-    assert!(matches!(error, Error::Truncated), "{error}");
+    assert!(matches!(error, Error::EndedInHandshake), "{error}");
     pair.assert_stays(&error.to_string());
 }
 
@@ -105,7 +105,7 @@ fn close_notify_after_the_server_hello_is_an_error() {
         }
         let error = pair.handshake().unwrap_err();
         assert!(
-            matches!(&error, Error::Truncated | Error::Alert { .. }),
+            matches!(&error, Error::EndedInHandshake | Error::Alert { .. }),
             "{error}"
         );
         pair.assert_stays(&error.to_string());
@@ -119,18 +119,18 @@ fn a_read_and_a_write_fail_as_the_handshake_does() {
     pair.pipe.wire().eof = true;
     assert!(matches!(
         inside(&pair.read().unwrap_err()),
-        Error::Truncated
+        Error::EndedInHandshake
     ));
     let mut pair = new_pair(&TLS13);
     pair.pipe.wire().eof = true;
     let error = pair.write_all(&[0; 100_000]).unwrap_err();
-    assert!(matches!(inside(&error), Error::Truncated));
+    assert!(matches!(inside(&error), Error::EndedInHandshake));
     let mut pair = new_pair(&TLS13);
     pair.pipe.wire().eof = true;
     pair.write_all(b"QUIT\r\n").unwrap();
     assert!(matches!(
         inside(&pair.close().unwrap_err()),
-        Error::Truncated
+        Error::EndedInHandshake
     ));
     // What could not be sent was reported: now it closes.
     pair.close().unwrap();

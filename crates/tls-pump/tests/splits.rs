@@ -215,12 +215,13 @@ fn truncation_at_every_byte_of_a_handshake() {
                 let was_open = engine.state() == State::Open;
                 assert_eq!(engine.handle_eof(), Ending::Truncated, "{len}");
                 assert_eq!(engine.state(), State::Failed);
-                assert!(matches!(engine.read(&mut [0; 9]), Err(Error::Truncated)));
-                assert!(matches!(engine.write(b"x"), Err(Error::Truncated)));
-                assert!(matches!(
-                    engine.handle_ciphertext(b"x"),
-                    Err(Error::Truncated)
-                ));
+                let error = engine.read(&mut [0; 9]).unwrap_err();
+                assert_eq!(matches!(error, Error::EndedInHandshake), !was_open);
+                assert_eq!(matches!(error, Error::Truncated), was_open);
+                let text = error.to_string();
+                assert_eq!(engine.write(b"x").unwrap_err().to_string(), text);
+                let error = engine.handle_ciphertext(b"x").unwrap_err();
+                assert_eq!(error.to_string(), text);
                 // Only the tickets of TLS 1.3 come after the handshake.
                 assert!(!was_open || version.version == TLS13.version);
                 assert_eq!(engine.connection_info().is_some(), was_open);

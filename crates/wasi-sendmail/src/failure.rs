@@ -193,7 +193,7 @@ impl Failure {
                 _,
             ) => OSERR,
             (_, _, Some(TlsError::InvalidRoots { .. } | TlsError::InvalidName { .. })) => CONFIG,
-            (_, _, Some(TlsError::Truncated)) => TEMPFAIL,
+            (_, _, Some(TlsError::EndedInHandshake | TlsError::Truncated)) => TEMPFAIL,
             (_, _, Some(TlsError::ClockNotSet { .. })) => OSERR,
             (_, _, Some(_)) => PROTOCOL,
             _ => TEMPFAIL,
