@@ -187,6 +187,17 @@ fn an_engine_closes_once() {
     assert_eq!(engine.state(), State::Failed);
 }
 
+/// Checked by the compiler: whoever spawns tasks on threads moves these.
+#[test]
+fn all_types_go_from_thread_to_thread() {
+    fn goes<T: Send + Sync + 'static>() {}
+    goes::<Engine>();
+    goes::<TlsConfig>();
+    goes::<tls_pump::TlsConfigBuilder>();
+    goes::<tls_pump::TlsStream<io::Empty>>();
+    goes::<Error>();
+}
+
 #[test]
 fn the_debug_text_of_an_engine_has_its_name_only() {
     let mut engine = Engine::new(&Ca::new().client(), NAME).unwrap();
