@@ -132,7 +132,7 @@ fn advice(alert: &str) -> &'static str {
     match alert {
         "ProtocolVersion" => ": it speaks neither TLS 1.2 nor 1.3, or not the lowest one set here",
         "HandshakeFailure" | "InsufficientSecurity" => {
-            ": it has no cipher suite or group in common with this side"
+            ": it has no cipher suite or group in common with this side, or wants a client certificate"
         }
         "CertificateRequired" => ": it wants a client certificate; set one",
         "BadCertificate"

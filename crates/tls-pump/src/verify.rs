@@ -201,8 +201,21 @@ fn explain(mut refusal: Refusal, shown: &Shown<'_>, anchors: &[TrustAnchor<'_>])
         Kind::UnknownIssuer if !others().any(|other| other.subject() == leaf.issuer()) => {
             refusal.kind = Kind::IncompleteChain;
         }
+        // No signature by such a key is looked at.
         Kind::BadSignature if others().any(|other| is_weak(&other.subject_public_key_info())) => {
             return Refusal::of(Kind::WeakKey);
+        }
+        Kind::BadSignature => {
+            let is_issuer = |anchor: &&TrustAnchor<'_>| {
+                let named = |certificate: &EndEntityCert<'_>| {
+                    certificate.issuer() == anchor.subject.as_ref()
+                };
+                named(leaf) || others().any(|other| named(&other))
+            };
+            let mut issuers = anchors.iter().filter(is_issuer);
+            if issuers.any(|anchor| is_weak(&webpki::spki_for_anchor(anchor))) {
+                return Refusal::of(Kind::WeakKey);
+            }
         }
         _ => {}
     }
