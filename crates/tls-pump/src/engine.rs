@@ -4,7 +4,7 @@ use crate::connection::Connection;
 use crate::{ConnectionInfo, Error, TlsConfig};
 use rustls::pki_types::ServerName;
 
-/// How much ciphertext may wait for the stream before no more plaintext is
+/// How much plaintext, or ciphertext, may wait for the stream before no more is
 /// taken, in bytes. Two full records: enough to keep a stream busy, small
 /// enough for many connections.
 const BUFFER_LEN: usize = 32 * 1024;
@@ -114,6 +114,9 @@ pub struct Engine {
     /// For the peer; the first `sent` bytes have left.
     ciphertext: Vec<u8>,
     sent: usize,
+    /// How much plaintext was put in there since it was empty. The limit counts
+    /// this: by the ciphertext, the last of two full records would be cut.
+    queued: usize,
     /// Plaintext written before the handshake was done.
     early: Vec<u8>,
     /// What the peer said first, until it is known to be TLS.
@@ -174,6 +177,7 @@ impl Engine {
             peer,
             ciphertext,
             sent: 0,
+            queued: 0,
             early: Vec::new(),
             first: Vec::new(),
             failed: None,
@@ -264,9 +268,11 @@ impl Engine {
         let handshaking = self.is_handshaking();
         let waiting = match handshaking {
             true => self.early.len(),
-            false => self.ciphertext().len(),
+            // Many small records are more than their plaintext.
+            false if self.ciphertext().len() >= BUFFER_LEN => BUFFER_LEN,
+            false => self.queued,
         };
-        let len = plaintext.len().min(BUFFER_LEN.saturating_sub(waiting));
+        let len = plaintext.len().min(BUFFER_LEN - waiting);
         let plaintext = &plaintext[..len];
         if handshaking {
             self.early.extend_from_slice(plaintext);
@@ -274,11 +280,13 @@ impl Engine {
         }
         let written = self.connection.write_tls(plaintext, &mut self.ciphertext);
         written.map_err(|error| self.fail(Error::Protocol(error)))?;
+        self.queued += len;
         Ok(len)
     }
 
     fn write_early(&mut self) -> Result<(), Error> {
         let early = std::mem::take(&mut self.early);
+        self.queued += early.len();
         let written = self.connection.write_tls(&early, &mut self.ciphertext);
         written.map_err(|error| self.fail(Error::Protocol(error)))
     }
@@ -300,6 +308,7 @@ impl Engine {
     /// Source: RFC 8446 section 6.1.
     pub fn close(&mut self) {
         if !std::mem::replace(&mut self.closed, true) {
+            self.early = Vec::new();
             self.connection.send_close_notify(&mut self.ciphertext);
         }
     }
@@ -324,7 +333,7 @@ impl Engine {
         self.sent += len;
         if self.sent == self.ciphertext.len() {
             self.ciphertext.clear();
-            self.sent = 0;
+            (self.sent, self.queued) = (0, 0);
         }
     }
 

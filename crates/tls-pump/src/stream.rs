@@ -2,6 +2,7 @@
 
 use crate::{ConnectionInfo, Ending, Engine, Error, Plaintext, TlsConfig};
 use futures_io::{AsyncRead, AsyncWrite};
+use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -245,15 +246,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
             return Poll::Ready(Err(error));
         }
         let handled = if self.received.is_empty() {
-            let mut chunk = [0; READ_LEN];
-            let len = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut chunk))?;
+            let mut chunk = Chunk::take();
+            let len = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut chunk.0))?;
             if len == 0 {
                 return Poll::Ready(match self.engine.handle_eof() {
                     Ending::Clean => Ok(()),
                     Ending::Truncated => self.engine.check().map_err(Into::into),
                 });
             }
-            let chunk = &chunk[..len];
+            let chunk = &chunk.0[..len];
             self.engine.handle_ciphertext(chunk).map(|taken| {
                 // Seldom any: only while plaintext waits to be read.
                 self.received.extend_from_slice(&chunk[taken..]);
@@ -268,6 +269,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
             })
         };
         Poll::Ready(handled.map_err(|error| self.tell(cx, error)))
+    }
+}
+
+/// A buffer for one read. It is the thread's, since a connection is to keep
+/// none and a fresh one would have to be zeroed for each read.
+struct Chunk(Vec<u8>);
+
+thread_local! {
+    static CHUNK: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+impl Chunk {
+    /// A fresh one where the stream below is another of this kind.
+    fn take() -> Self {
+        // While the thread ends there is none any more.
+        let mut chunk = CHUNK.try_with(Cell::take).unwrap_or_default();
+        chunk.resize(READ_LEN, 0);
+        Self(chunk)
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        let chunk = std::mem::take(&mut self.0);
+        let _ = CHUNK.try_with(|kept| kept.set(chunk));
     }
 }
 
@@ -296,7 +322,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<S> {
     ) -> Poll<io::Result<usize>> {
         loop {
             match self.engine.read(buf)? {
-                Plaintext::Data(len) => return Poll::Ready(Ok(len)),
+                Plaintext::Data(len) => {
+                    // All that has come; the next read may be far away.
+                    if self.engine.wants().read {
+                        self.engine.rest();
+                    }
+                    return Poll::Ready(Ok(len));
+                }
                 Plaintext::Closed => return Poll::Ready(Ok(0)),
                 Plaintext::Empty => {}
             }

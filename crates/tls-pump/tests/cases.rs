@@ -58,6 +58,18 @@ fn nothing_follows_our_close_notify() {
         assert_eq!(engine.read(&mut [0; 9]).unwrap(), Plaintext::Data(9));
         engine.handle_ciphertext(&BAD_RECORD).unwrap_err();
         assert_eq!(engine.ciphertext(), b"");
+
+        // Closed while plaintext waits for the handshake, which it ends.
+        let ca = Ca::new();
+        let mut engine = Engine::new(&ca.client(), NAME).unwrap();
+        let mut server = Engine::server(ca.server(version)).unwrap();
+        engine.write(b"QUIT\r\n").unwrap();
+        common::deliver(&take(&mut engine), &mut server);
+        engine.close();
+        take(&mut engine);
+        assert!(!engine.holds_plaintext());
+        common::deliver(&take(&mut server), &mut engine);
+        assert_eq!(engine.ciphertext(), b"");
     }
 }
 
