@@ -1,6 +1,6 @@
 //! Everything that has to pass, in order, each step timed and named.
 
-use crate::{demo, libraries, setup, test, tidy};
+use crate::{demo, deny, fuzz, libraries, setup, test, tidy};
 use std::time::{Duration, Instant};
 use xshell::{Shell, cmd};
 
@@ -8,16 +8,27 @@ use xshell::{Shell, cmd};
 pub(crate) fn ci(sh: &Shell) -> anyhow::Result<()> {
     let mut steps = Steps::default();
     steps.run("setup", || setup::setup(sh))?;
-    steps.run("format", || Ok(cmd!(sh, "cargo fmt --all --check").run()?))?;
+    steps.run("format", || format(sh))?;
     steps.run("tidy", || tidy::tidy(sh))?;
+    steps.run("deny", || deny::deny(sh))?;
     steps.run("clippy", || clippy(sh))?;
     steps.run("docs", || docs(sh))?;
+    steps.run("features", || features(sh))?;
     steps.run("msrv", || msrv(sh))?;
     steps.run("release", || release(sh))?;
     let tally = steps.run("test", || test::test(sh))?;
+    steps.run("fuzz", || fuzz::each(sh))?;
     steps.run("demo", || demo::demo(sh))?;
     steps.print();
     tally.print();
+    Ok(())
+}
+
+/// The fuzz targets are a workspace of their own.
+fn format(sh: &Shell) -> anyhow::Result<()> {
+    cmd!(sh, "cargo fmt --all --check").run()?;
+    let fuzz = format!("{}/Cargo.toml", fuzz::FOLDER);
+    cmd!(sh, "cargo fmt --manifest-path {fuzz} --check").run()?;
     Ok(())
 }
 
@@ -48,6 +59,28 @@ fn docs(sh: &Shell) -> anyhow::Result<()> {
         "cargo doc --no-deps --quiet --lib --all-features --target wasm32-wasip2 {wasm...}"
     )
     .run()?;
+    Ok(())
+}
+
+/// `tls-pump` builds with each of its features alone, and with none.
+fn features(sh: &Shell) -> anyhow::Result<()> {
+    const FEATURES: [&str; 7] = [
+        "",
+        "ring",
+        "tls12",
+        "webpki-roots",
+        "native-roots",
+        "keylog",
+        "server",
+    ];
+    for feature in FEATURES {
+        let alone = ["--no-default-features", "--features", feature];
+        cmd!(
+            sh,
+            "cargo clippy --quiet -p tls-pump {alone...} -- -D warnings"
+        )
+        .run()?;
+    }
     Ok(())
 }
 

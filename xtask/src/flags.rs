@@ -28,11 +28,22 @@ xflags::xflags! {
         cmd test {}
         /// Checks what no compiler checks.
         cmd tidy {}
+        /// Checks what is depended on: licences, duplicates, advisories.
+        cmd deny {}
+        /// Feeds a fuzz target of tls-pump: `cargo xtask fuzz client`.
+        cmd fuzz {
+            /// client, server or stream.
+            required target: String
+            /// For how long. Default: 60.
+            optional --seconds seconds: u32
+        }
+        /// Talks to a mail lab's bad TLS servers: its `up badcerts` piped into this.
+        cmd interop {}
         /// Does everything that has to pass, in order.
         cmd ci {}
-        /// Measures, in ratios of one run: `cargo xtask bench net`.
+        /// Measures, in ratios of one run: `cargo xtask bench net`, `cargo xtask bench tls`.
         cmd bench {
-            /// What to measure: net.
+            /// What to measure: net or tls.
             required what: String
         }
         /// Builds a package for wasm32-wasip2; the tests call it.

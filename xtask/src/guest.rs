@@ -34,6 +34,11 @@ pub(crate) fn run(args: &[OsString], env: Option<(&str, &str)>) -> anyhow::Resul
     ))
 }
 
+/// Builds a program of `tests/host` and runs it with our standard streams.
+pub(crate) fn run_host_program(name: &str) -> anyhow::Result<ExitCode> {
+    Ok(exit_code(Command::new(host_program(name)?).status()?))
+}
+
 /// The exit code of a program that we stand for; 1 when a signal ended it.
 pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
     ExitCode::from(

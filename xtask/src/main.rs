@@ -6,11 +6,14 @@
 mod bench;
 mod ci;
 mod demo;
+mod deny;
 mod flags;
+mod fuzz;
 mod guest;
 mod setup;
 mod test;
 mod tidy;
+mod tools;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -75,6 +78,9 @@ fn run(flags: flags::Xtask) -> anyhow::Result<ExitCode> {
         Task::Send(send) => return demo::send(&sh, &send),
         Task::Test(_) => test::test(&sh)?.print(),
         Task::Tidy(_) => tidy::tidy(&sh)?,
+        Task::Deny(_) => deny::deny(&sh)?,
+        Task::Fuzz(flags) => fuzz::fuzz(&sh, &flags)?,
+        Task::Interop(_) => return guest::run_host_program("interop"),
         Task::Ci(_) => ci::ci(&sh)?,
         Task::Bench(flags) => bench::bench(&sh, &flags.what)?,
         Task::GuestBuild(build) => guest::build(&build.package)?,

@@ -46,10 +46,14 @@ pub(crate) fn test(sh: &Shell) -> anyhow::Result<Tally> {
     setup::setup(sh)?;
     let mut tally = Tally::default();
     run(sh, &mut tally, ["test", "--workspace"].into_iter())?;
-    let guests = ["test", "--target", "wasm32-wasip2"]
+    // What `--workspace` turns on natively, by the packages that need it.
+    let features = "tls-pump/keylog,tls-pump/native-roots,tls-pump/server";
+    let guests = ["test", "--target", "wasm32-wasip2", "--features", features]
         .into_iter()
         .chain(libraries());
     run(sh, &mut tally, guests)?;
+    let bare = "test --package tls-pump --no-default-features";
+    run(sh, &mut tally, bare.split(' '))?;
     // The workspace README's example needs a component, as do the others.
     let readme = "test --doc --target wasm32-wasip2 --package test-guests";
     run(sh, &mut tally, readme.split(' '))?;

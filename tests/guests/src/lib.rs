@@ -4,6 +4,12 @@
 //! The network guests take the name of an [`Executor`] as their first argument:
 //! whatever works in one works in all.
 
+pub mod clients;
+pub mod in_memory;
+pub mod throughput;
+pub mod tls;
+pub mod yamux_client;
+
 use std::future::Future;
 use std::str::FromStr;
 
@@ -82,6 +88,17 @@ impl Executor {
 /// Runs the guest with the executor that its first argument names.
 pub fn run<F: Future>(future: F) -> F::Output {
     arg::<Executor>(1).run(future)
+}
+
+/// The value in the middle, of those that are as many below as above.
+///
+/// # Panics
+///
+/// When there is no value.
+#[must_use]
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// The workspace README's example compiles.

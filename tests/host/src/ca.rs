@@ -10,10 +10,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
 };
-use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 
 /// The names under which a server on this machine can be reached.
 pub const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -31,10 +31,7 @@ impl Ca {
         // another root must find no issuer, not a wrong signature.
         static COUNT: AtomicU64 = AtomicU64::new(1);
         let name = format!("test root {}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let mut params = params(&name, &[]);
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let root = CertifiedIssuer::self_signed(params, new_key());
+        let root = CertifiedIssuer::self_signed(ca_params(&name, 0), new_key());
         Self(root.expect("a fixed root certificate can be signed"))
     }
 
@@ -50,20 +47,27 @@ impl Ca {
     /// # Panics
     /// When a name is not valid in a certificate, or the random generator fails.
     pub fn server_config(&self, names: &[&str]) -> Arc<ServerConfig> {
+        self.server_config_of(names, &[&TLS12, &TLS13])
+    }
+
+    /// The same, for `versions` of TLS.
+    ///
+    /// # Panics
+    /// As [`server_config`](Self::server_config).
+    pub fn server_config_of(
+        &self,
+        names: &[&str],
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Arc<ServerConfig> {
         let key = new_key();
-        let mut params = params("test server", names);
-        params.is_ca = IsCa::ExplicitNoCa;
-        params.use_authority_key_identifier_extension = true;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let leaf = params
+        let leaf = leaf_params(names)
             .signed_by(&key, &self.0)
             .expect("a leaf can be signed");
 
         // The provider is named because a process-wide default would depend on which test ran
         // first.
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_protocol_versions(&[&TLS12, &TLS13])
+            .with_protocol_versions(versions)
             .expect("ring speaks both versions")
             .with_no_client_auth()
             .with_single_cert(
@@ -82,8 +86,26 @@ impl Default for Ca {
     }
 }
 
-fn new_key() -> KeyPair {
+pub(crate) fn new_key() -> KeyPair {
     KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("random numbers are available")
+}
+
+/// An authority with at most `below` authorities below it.
+pub(crate) fn ca_params(common_name: &str, below: u8) -> CertificateParams {
+    let mut params = params(common_name, &[]);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(below));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+/// A server with these names (DNS names or IP literals).
+pub(crate) fn leaf_params(names: &[&str]) -> CertificateParams {
+    let mut params = params("test server", names);
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.use_authority_key_identifier_extension = true;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params
 }
 
 fn params(common_name: &str, names: &[&str]) -> CertificateParams {

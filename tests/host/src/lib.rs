@@ -3,6 +3,8 @@
 pub mod ca;
 pub mod fault;
 pub mod guest;
+pub mod openssl;
 pub mod peers;
 pub mod sendmail;
+pub mod server_folder;
 pub mod smtp;

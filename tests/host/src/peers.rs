@@ -1,11 +1,14 @@
-//! Plain TCP peers: an echo, a source and a sink.
+//! Peers over TCP and over TLS: an echo, a source and a sink.
 
 use crate::guest::{Guest, Outcome};
+use rustls::ServerConfig;
 use std::io;
 use std::net::SocketAddr;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 /// What a peer does with each connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,14 +38,33 @@ impl PeerServer {
     ///
     /// The system's.
     pub async fn start(peer: Peer) -> io::Result<Self> {
+        Self::start_over(peer, None).await
+    }
+
+    /// The same over TLS from the first byte.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub async fn start_tls(peer: Peer, config: Arc<ServerConfig>) -> io::Result<Self> {
+        Self::start_over(peer, Some(config.into())).await
+    }
+
+    async fn start_over(peer: Peer, tls: Option<TlsAcceptor>) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let addr = listener.local_addr()?;
         let mut accepting = JoinSet::new();
         accepting.spawn(async move {
             let mut sessions = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
+                let tls = tls.clone();
                 // A client that resets has had enough.
-                sessions.spawn(async move { drop(peer.serve(stream).await) });
+                sessions.spawn(async move {
+                    match tls {
+                        None => peer.serve(stream).await,
+                        Some(tls) => peer.serve(tls.accept(stream).await?).await,
+                    }
+                });
             }
         });
         Ok(Self {
@@ -65,11 +87,18 @@ impl PeerServer {
 }
 
 impl Peer {
-    async fn serve(self, mut stream: TcpStream) -> io::Result<()> {
+    async fn serve(self, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
         match self {
             Self::Echo => {
-                let (mut read, mut write) = stream.split();
-                tokio::io::copy(&mut read, &mut write).await?;
+                // A full record of TLS.
+                let mut buf = vec![0; 16 * 1024];
+                loop {
+                    match stream.read(&mut buf).await? {
+                        0 => break,
+                        len => stream.write_all(&buf[..len]).await?,
+                    }
+                    stream.flush().await?;
+                }
             }
             Self::Source(len) => {
                 let chunk = vec![7; 256 * 1024];
@@ -81,7 +110,7 @@ impl Peer {
                 }
             }
             Self::Flood => {
-                let (mut read, mut write) = stream.split();
+                let (mut read, mut write) = tokio::io::split(&mut stream);
                 let send = async {
                     let chunk = vec![7; 256 * 1024];
                     while write.write_all(&chunk).await.is_ok() {}

@@ -374,6 +374,7 @@ fn every_guest_has_a_test_of_its_name() {
         include_str!("guests_net.rs"),
         include_str!("guests_peers.rs"),
         include_str!("guests_smtp.rs"),
+        include_str!("guests_tls.rs"),
     ]
     .concat();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../guests/src/bin");

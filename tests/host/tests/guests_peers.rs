@@ -3,11 +3,14 @@
 //! name.
 
 use std::future::poll_fn;
+use test_host::ca::{Ca, LOCAL_NAMES};
 use test_host::guest::{EXECUTORS, Guest, HttpHandler};
 use test_host::peers::{Peer, PeerServer};
-use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use test_host::sendmail::CaFolder;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::compat::{FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
 use yamux::{Config, Connection, Mode};
 
@@ -38,7 +41,7 @@ fn writes(handler: HttpHandler) -> Vec<u64> {
 
 /// Echoes on every substream until the client closes, which may be a reset, and
 /// counts them.
-async fn echo_substreams(stream: TcpStream) -> usize {
+async fn echo_substreams(stream: impl AsyncRead + AsyncWrite + Unpin) -> usize {
     let mut connection = Connection::new(stream.compat(), Config::default(), Mode::Server);
     let mut echoes = JoinSet::new();
     while let Some(Ok(substream)) = poll_fn(|cx| connection.poll_next_inbound(cx)).await {
@@ -62,6 +65,26 @@ async fn net_yamux() {
             echo_substreams(stream).await
         });
         let guest = Guest::of_tests("net_yamux").arg(executor).arg(port);
+        guest.run().await.expect_success();
+        assert_eq!(server.await.unwrap(), 8, "{executor}");
+    }
+}
+
+#[tokio::test]
+async fn tls_yamux() {
+    let ca = Ca::new();
+    let folder = CaFolder::new(&ca).unwrap();
+    let tls = TlsAcceptor::from(ca.server_config(&LOCAL_NAMES));
+    for executor in EXECUTORS {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let tls = tls.clone();
+        let server = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            echo_substreams(tls.accept(stream).await.unwrap()).await
+        });
+        let guest = Guest::of_tests("tls_yamux").arg(executor).arg(port);
+        let guest = guest.folder(folder.path(), "/ca").arg("/ca/ca.pem");
         guest.run().await.expect_success();
         assert_eq!(server.await.unwrap(), 8, "{executor}");
     }

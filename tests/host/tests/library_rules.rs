@@ -1,6 +1,6 @@
-//! What `wasi-net` promises its users beyond behaviour: that a release build for
-//! the wrong target is stopped with a reason, and that no error is undocumented
-//! or untested.
+//! What the libraries promise their users beyond behaviour: that a release build
+//! for the wrong target is stopped with a reason, and that no error is
+//! undocumented or untested.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -48,20 +48,48 @@ fn a_release_build_for_another_target_says_what_to_do() {
     }
 }
 
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// The variants of an enum, as its source has them.
+fn variants<'a>(source: &'a str, name: &str) -> Vec<&'a str> {
+    let (_, variants) = source.split_once(&format!("pub enum {name} {{")).unwrap();
+    let (variants, _) = variants.split_once("\n}\n").unwrap();
+    let names = variants.lines().filter_map(|line| {
+        let line = line.strip_prefix("    ")?;
+        let end = line.find([',', '(', ' ']).unwrap_or(line.len());
+        Some(&line[..end])
+    });
+    let names: Vec<_> = names
+        .filter(|name| name.starts_with(char::is_uppercase))
+        .collect();
+    assert!(names.len() > 10, "{names:?}");
+    names
+}
+
+/// Every variant has a row in `docs/errors.md`, and `tests` name it.
+#[track_caller]
+fn assert_documented_and_tested(source: &str, name: &str, tests: &str) {
+    let documented = read("docs/errors.md");
+    for variant in variants(source, name) {
+        assert!(
+            documented.contains(&format!("| `{variant}` |")),
+            "{variant} is not in docs/errors.md"
+        );
+        let tested = ["{name}::{variant}", "{variant}: ", "\"{variant}\","]
+            .map(|form| form.replace("{name}", name).replace("{variant}", variant));
+        assert!(
+            tested.iter().any(|tested| tests.contains(tested)),
+            "{variant} has no test"
+        );
+    }
+}
+
 #[test]
-fn every_kind_of_error_is_documented_and_tested() {
-    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+fn every_error_of_wasi_net_is_documented_and_tested() {
     let source = read("crates/wasi-net/src/error.rs");
     let (code, unit_tests) = source.split_once("#[cfg(test)]").unwrap();
-    let (_, kinds) = code.split_once("pub enum ErrorKind {").unwrap();
-    let (kinds, _) = kinds.split_once("\n}\n").unwrap();
-    let kinds: Vec<_> = kinds
-        .lines()
-        .filter_map(|line| line.strip_prefix("    ")?.strip_suffix(','))
-        .filter(|name| name.starts_with(char::is_uppercase) && !name.contains(' '))
-        .collect();
-    assert!(kinds.len() > 10, "{kinds:?}");
-    let documented = read("docs/errors.md");
     let wasi = read("crates/wasi-net/src/sys/wasi.rs");
     let (_, wasi_tests) = wasi.split_once("#[cfg(test)]").unwrap();
     let tests = [
@@ -72,13 +100,24 @@ fn every_kind_of_error_is_documented_and_tested() {
         include_str!("guests_net.rs"),
     ]
     .concat();
-    for kind in kinds {
-        assert!(
-            documented.contains(&format!("| `{kind}` |")),
-            "{kind} is not in docs/errors.md"
-        );
-        let tested =
-            tests.contains(&format!("ErrorKind::{kind}")) || tests.contains(&format!("{kind}: "));
-        assert!(tested, "{kind} has no test");
+    assert_documented_and_tested(code, "ErrorKind", &tests);
+}
+
+#[test]
+fn every_error_of_tls_pump_is_documented_and_tested() {
+    let folder = root().join("crates/tls-pump/tests");
+    let mut tests = String::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            tests += &std::fs::read_to_string(path).unwrap();
+        }
     }
+    // Where it is a guest's or OpenSSL's turn.
+    tests += include_str!("bad_certificates.rs");
+    let tests = tests.replace("Kind::", "CertificateErrorKind::");
+    let errors = read("crates/tls-pump/src/error.rs");
+    assert_documented_and_tested(&errors, "Error", &tests);
+    let kinds = read("crates/tls-pump/src/certificate.rs");
+    assert_documented_and_tested(&kinds, "CertificateErrorKind", &tests);
 }

@@ -9,7 +9,7 @@
 
 use futures_lite::{AsyncReadExt as _, AsyncWriteExt as _};
 use std::time::Instant;
-use test_guests::{arg, run};
+use test_guests::{arg, median, run};
 
 const CHUNK: usize = 64 * 1024;
 
@@ -141,11 +141,6 @@ mod by_hand {
     pub(super) fn round_trips(_: u16, _: usize, _: bool) {}
     pub(super) fn download(_: u16, _: usize) {}
     pub(super) fn upload(_: u16, _: usize) {}
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 async fn compare(name: &str, by_hand: impl Fn(), ours: impl AsyncFn()) {

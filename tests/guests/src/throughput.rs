@@ -1,0 +1,126 @@
+//! How long the driver takes against rustls by hand: the client's part alone,
+//! the same natively and in a component.
+
+use crate::clients::{ByHand, Client, Driver, RECORD, Setup};
+use crate::in_memory::{Identity, Server};
+use crate::median;
+use std::time::{Duration, Instant};
+use tls_pump::rustls::SupportedCipherSuite;
+use tls_pump::rustls::crypto::ring::cipher_suite;
+
+/// How much plaintext is prepared at once, in bytes.
+const PIECE: usize = 1024 * 1024;
+
+/// What a line of mail or a small frame is about, in bytes.
+const SMALL: usize = 64;
+
+/// Small records cost their calls, not their bytes: so many fewer are moved.
+const FEWER: usize = 64;
+
+/// The two suites that anybody offers.
+const SUITES: [(&str, SupportedCipherSuite); 2] = [
+    (
+        "ChaCha20-Poly1305",
+        cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+    ),
+    ("AES-128-GCM", cipher_suite::TLS13_AES_128_GCM_SHA256),
+];
+
+/// What is compared.
+#[derive(Clone, Copy)]
+enum Work {
+    /// Full records from the server.
+    Down,
+    /// Full records to the server.
+    Up,
+    /// Records of 64 bytes, none of which has come when the one before is read.
+    SmallDown,
+    /// Records of 64 bytes, each flushed.
+    SmallUp,
+}
+
+/// One comparison.
+pub struct Comparison {
+    /// What was done, in words.
+    pub name: String,
+    /// The median time by hand.
+    pub by_hand: Duration,
+    /// The median of the ratios driver / by hand.
+    pub ratio: f64,
+}
+
+/// Moves `bytes` by each suite in each direction, by hand and by the driver in
+/// turn, `rounds` times, and a part of that in small records.
+pub fn compare(
+    identity: &Identity,
+    bytes: usize,
+    rounds: usize,
+) -> impl Iterator<Item = Comparison> {
+    SUITES.into_iter().flat_map(move |(suite, supported)| {
+        let setup = Setup::new(identity, supported);
+        [
+            ("down", Work::Down),
+            ("up", Work::Up),
+            ("down in records of 64 bytes", Work::SmallDown),
+            ("up in records of 64 bytes", Work::SmallUp),
+        ]
+        .map(|(direction, work)| {
+            let (by_hand, ratio) = work.compare(&setup, bytes, rounds);
+            let name = format!("{suite} {direction}");
+            Comparison {
+                name,
+                by_hand,
+                ratio,
+            }
+        })
+    })
+}
+
+impl Work {
+    fn compare(self, setup: &Setup, bytes: usize, rounds: usize) -> (Duration, f64) {
+        let plaintext = vec![7; PIECE];
+        let bytes = match self {
+            Self::Down | Self::Up => bytes,
+            Self::SmallDown | Self::SmallUp => bytes / FEWER,
+        };
+        let (mut by_hand, mut driver) = (setup.connect::<ByHand>(), setup.connect::<Driver>());
+        let (mut times, mut ratios) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            // Piece by piece, so that what else the machine does meets both.
+            let (mut hand, mut ours) = (Duration::ZERO, Duration::ZERO);
+            let mut left = bytes;
+            while left > 0 {
+                let piece = &plaintext[..left.min(PIECE)];
+                left -= piece.len();
+                hand += self.measure(&mut by_hand, piece);
+                ours += self.measure(&mut driver, piece);
+            }
+            times.push(hand.as_secs_f64());
+            ratios.push(ours.as_secs_f64() / hand.as_secs_f64());
+        }
+        (Duration::from_secs_f64(median(times)), median(ratios))
+    }
+
+    /// How long the client takes for `piece`, without what the server does
+    /// before.
+    fn measure<C: Client>(self, (client, server): &mut (C, Server), piece: &[u8]) -> Duration {
+        let small = || piece.chunks(SMALL);
+        match self {
+            Self::Down => server.send(piece),
+            Self::SmallDown => small().for_each(|part| server.send(part)),
+            Self::Up | Self::SmallUp => client.wire().sink(),
+        }
+        let start = Instant::now();
+        match self {
+            Self::Down => client.receive(piece.len()),
+            Self::SmallDown => small().for_each(|part| client.receive(part.len())),
+            Self::Up => piece.chunks(RECORD).for_each(|part| client.send(part)),
+            Self::SmallUp => small().for_each(|part| {
+                client.send(part);
+                client.flush();
+            }),
+        }
+        client.flush();
+        start.elapsed()
+    }
+}

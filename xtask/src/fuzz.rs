@@ -1,0 +1,131 @@
+//! The fuzz targets of tls-pump, by cargo-fuzz and libFuzzer.
+
+use crate::flags::Fuzz;
+use crate::{guest, tools};
+use anyhow::{bail, ensure};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::SystemTime;
+use xshell::Shell;
+
+/// The crate of the targets.
+pub(crate) const FOLDER: &str = "crates/tls-pump/fuzz";
+const TARGETS: [&str; 3] = ["client", "server", "stream"];
+
+/// What a person has patience for, in seconds.
+const SECONDS: u32 = 60;
+
+/// The same for CI, for each target.
+const CI_SECONDS: u32 = 20;
+
+/// Fuzzes one target.
+pub(crate) fn fuzz(sh: &Shell, flags: &Fuzz) -> anyhow::Result<()> {
+    let target = flags.target.as_str();
+    ensure!(
+        TARGETS.contains(&target),
+        "there is no fuzz target `{target}`: there are {}",
+        TARGETS.join(", ")
+    );
+    let cargo_fuzz = tools::CARGO_FUZZ.get(sh)?;
+    run(sh, &cargo_fuzz, target, flags.seconds.unwrap_or(SECONDS))
+}
+
+/// Fuzzes each target for a short time.
+pub(crate) fn each(sh: &Shell) -> anyhow::Result<()> {
+    match tools::CARGO_FUZZ.get(sh) {
+        Ok(cargo_fuzz) => TARGETS
+            .iter()
+            .try_for_each(|target| run(sh, &cargo_fuzz, target, CI_SECONDS)),
+        Err(missing) => {
+            println!("skipped: {missing:#}");
+            Ok(())
+        }
+    }
+}
+
+/// The compiler at hand does, as no sanitizer is asked for, which only nightly
+/// has: there is no unsafe code for one to watch, in tls-pump or in rustls.
+fn run(sh: &Shell, cargo_fuzz: &Path, target: &str, seconds: u32) -> anyhow::Result<()> {
+    println!("$ cargo fuzz run {target}, for {seconds} s");
+    let start = SystemTime::now();
+    let mut child = Command::new(cargo_fuzz)
+        .args(["run", "--release", "--sanitizer", "none"])
+        .args(["--fuzz-dir", FOLDER, "--target-dir"])
+        .arg(guest::target_folder().join("fuzz"))
+        .args([target, "--", "-print_funcs=0"])
+        .arg(format!("-max_total_time={seconds}"))
+        // Long scripts soon: the time is short.
+        .arg("-len_control=10")
+        // An input takes some milliseconds.
+        .arg("-timeout=10")
+        .env("RUST_BACKTRACE", "1")
+        // None of cargo-fuzz itself.
+        .env("RUST_LIB_BACKTRACE", "0")
+        .current_dir(sh.current_dir())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let said = BufReader::new(child.stderr.take().expect("piped above"));
+    for line in said.split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        if is_news(&line) {
+            println!("{line}");
+        }
+    }
+    if child.wait()?.success() {
+        return Ok(());
+    }
+    let artifacts = sh.read_dir(format!("{FOLDER}/artifacts/{target}"));
+    match newest(artifacts.unwrap_or_default(), start) {
+        Some(input) => bail!(
+            "the fuzz target `{target}` fails by the input {}",
+            input.display()
+        ),
+        None => bail!("the fuzz target `{target}` fails"),
+    }
+}
+
+/// Whether a person wants to read this line of libFuzzer's: not of each input
+/// that it keeps, and not the words that it has learned.
+fn is_news(line: &str) -> bool {
+    let dull = ["\"", "INFO:", "###### ", "   Compiling "];
+    let is_dull = dull.iter().any(|start| line.starts_with(start));
+    let is_count = line.starts_with('#') && !line.contains("pulse") && !line.contains("DONE");
+    !is_dull && !is_count
+}
+
+/// The last of `files` written since `start`.
+fn newest(files: Vec<PathBuf>, start: SystemTime) -> Option<PathBuf> {
+    let written = |file: PathBuf| Some((file.metadata().ok()?.modified().ok()?, file));
+    let files = files.into_iter().filter_map(written);
+    let (_, file) = files.filter(|(time, _)| *time >= start).max()?;
+    Some(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_libfuzzer_says_is_sifted() {
+        for news in [
+            "#8192\tpulse  cov: 3 ft: 4 corp: 5/6b",
+            "#9000\tDONE   cov: 3 ft: 4",
+            "thread '<unnamed>' panicked at src/side.rs:1:1:",
+            "artifact_prefix='x/'; Test unit written to x/crash-1",
+            "",
+        ] {
+            assert!(is_news(news), "{news}");
+        }
+        for dull in [
+            "#77\tNEW    cov: 3 ft: 4",
+            "#78\tREDUCE cov: 3 ft: 4",
+            "\"\\001\\000\" # Uses: 7",
+            "INFO: Seed: 1",
+            "###### Recommended dictionary. ######",
+        ] {
+            assert!(!is_news(dull), "{dull}");
+        }
+    }
+}
