@@ -98,9 +98,9 @@ impl Connection {
             match read {
                 // What follows close_notify is ignored (RFC 8446 section 6.1).
                 _ if self.peer_has_closed => return Ok(ciphertext.len()),
+                // What is read at once is still in the processor's cache.
+                _ if state.plaintext_bytes_to_read() > 0 => break,
                 Ok(1..) => {}
-                // It takes no more while plaintext waits to be read.
-                Err(_) if state.plaintext_bytes_to_read() > 0 => break,
                 // A handshake message fills its buffer and is not whole: it
                 // never will be, and a driver would offer the rest for ever.
                 Ok(0) | Err(_) => return Err(InvalidMessage::HandshakePayloadTooLarge.into()),

@@ -6,12 +6,13 @@ use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
+use std::ops::Range;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-/// How much ciphertext one read of the stream below asks for: a full record
-/// (RFC 8446 section 5.2) with its header.
-const READ_LEN: usize = 16 * 1024 + 256 + 5;
+/// How much ciphertext one read of the stream below asks for: about a full record
+/// (RFC 8446 section 5.2).
+const READ_LEN: usize = 16 * 1024;
 
 /// TLS over the byte stream `S`.
 ///
@@ -35,9 +36,10 @@ const READ_LEN: usize = 16 * 1024 + 256 + 5;
 pub struct TlsStream<S> {
     stream: S,
     engine: Engine,
-    /// Ciphertext from `stream`; the engine took the first `taken` bytes.
-    received: Vec<u8>,
-    taken: usize,
+    /// Ciphertext from `stream`, of which `left` is still to be taken by the
+    /// engine.
+    received: Chunk,
+    left: Range<usize>,
     /// Written to `stream` since its last flush.
     unflushed: bool,
 }
@@ -61,8 +63,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         Self {
             stream,
             engine,
-            received: Vec::new(),
-            taken: 0,
+            received: Chunk::default(),
+            left: 0..0,
             unflushed: false,
         }
     }
@@ -245,7 +247,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         if let Poll::Ready(Err(error)) = self.poll_send(cx) {
             return Poll::Ready(Err(error));
         }
-        let handled = if self.received.is_empty() {
+        if self.left.is_empty() {
             let mut chunk = Chunk::take();
             let len = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut chunk.0))?;
             if len == 0 {
@@ -254,26 +256,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
                     Ending::Truncated => self.engine.check().map_err(Into::into),
                 });
             }
-            let chunk = &chunk.0[..len];
-            self.engine.handle_ciphertext(chunk).map(|taken| {
-                // Seldom any: only while plaintext waits to be read.
-                self.received.extend_from_slice(&chunk[taken..]);
-            })
-        } else {
-            let rest = &self.received[self.taken..];
-            self.engine.handle_ciphertext(rest).map(|taken| {
-                self.taken += taken;
-                if self.taken == self.received.len() {
-                    (self.received, self.taken) = (Vec::new(), 0);
+            self.received = chunk;
+            self.left = 0..len;
+        }
+        let rest = &self.received.0[self.left.clone()];
+        Poll::Ready(match self.engine.handle_ciphertext(rest) {
+            Ok(taken) => {
+                self.left.start += taken;
+                if self.left.is_empty() {
+                    self.received = Chunk::default();
                 }
-            })
-        };
-        Poll::Ready(handled.map_err(|error| self.tell(cx, error)))
+                Ok(())
+            }
+            Err(error) => Err(self.tell(cx, error)),
+        })
     }
 }
 
-/// A buffer for one read. It is the thread's, since a connection is to keep
-/// none and a fresh one would have to be zeroed for each read.
+/// A buffer for one read. It is the thread's, since an idle connection is to
+/// keep none and a fresh one would have to be zeroed for each read.
+#[derive(Default)]
 struct Chunk(Vec<u8>);
 
 thread_local! {
@@ -293,7 +295,9 @@ impl Chunk {
 impl Drop for Chunk {
     fn drop(&mut self) {
         let chunk = std::mem::take(&mut self.0);
-        let _ = CHUNK.try_with(|kept| kept.set(chunk));
+        if !chunk.is_empty() {
+            let _ = CHUNK.try_with(|kept| kept.set(chunk));
+        }
     }
 }
 
