@@ -28,14 +28,14 @@ pub enum CertificateErrorKind {
     NameMismatch {
         /// The host.
         expected: String,
-        /// The names it is for.
+        /// The names it is for, the first 20 of them.
         presented: Vec<String>,
     },
     /// It is not for the IP address asked for.
     AddressMismatch {
         /// The address.
         expected: String,
-        /// The names and addresses it is for.
+        /// The names and addresses it is for, the first 20 of them.
         presented: Vec<String>,
     },
     /// Its issuer took it back, says a CRL.
@@ -128,9 +128,18 @@ impl fmt::Display for CertificateErrorKind {
     }
 }
 
+/// More names are not kept: a certificate may have thousands.
+const MOST_NAMES: usize = 20;
+
+/// More are not shown.
+const SHOWN_NAMES: usize = 5;
+
 fn listed(names: &[String]) -> String {
     match names {
         [] => "no name".into(),
+        [first @ .., _] if first.len() >= SHOWN_NAMES => {
+            format!("{} and others", names[..SHOWN_NAMES].join(", "))
+        }
         names => names.join(", "),
     }
 }
@@ -186,12 +195,34 @@ impl CertificateErrorKind {
         }
     }
 
+    /// The kind of an error that rustls itself has made.
+    pub(crate) fn of_rustls(error: &CertificateError) -> Self {
+        use CertificateError as E;
+        match error {
+            E::Expired | E::ExpiredContext { .. } => Self::Expired,
+            E::NotValidYet | E::NotValidYetContext { .. } => Self::NotYetValid,
+            E::UnknownIssuer => Self::UnknownIssuer,
+            E::Revoked => Self::Revoked,
+            E::UnknownRevocationStatus
+            | E::ExpiredRevocationList
+            | E::ExpiredRevocationListContext { .. } => Self::RevocationUnknown,
+            E::BadSignature => Self::BadSignature,
+            E::InvalidPurpose | E::InvalidPurposeContext { .. } => Self::InvalidPurpose,
+            E::UnsupportedSignatureAlgorithmContext { .. }
+            | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                Self::UnsupportedSignatureAlgorithm
+            }
+            _ => Self::Other,
+        }
+    }
+
     fn of_name(context: InvalidNameContext) -> (Self, CertificateError) {
         let InvalidNameContext {
             expected,
             presented,
         } = context;
-        let names = presented.iter().map(|name| bare_name(name)).collect();
+        let names = presented.iter().take(MOST_NAMES);
+        let names = names.map(|name| bare_name(name)).collect();
         let host = expected.to_str().into_owned();
         let kind = match expected {
             ServerName::IpAddress(_) => Self::AddressMismatch {

@@ -75,7 +75,8 @@ struct ClientCertificate {
 pub struct TlsConfigBuilder {
     roots: Option<Roots>,
     policy: Policy,
-    crls: Vec<(Vec<u8>, CrlScope)>,
+    crls: Vec<Vec<u8>>,
+    crl_scope: CrlScope,
     client_certificate: Option<ClientCertificate>,
     alpn: Vec<Vec<u8>>,
     min_version: Version,
@@ -93,6 +94,7 @@ impl Default for TlsConfigBuilder {
             roots: None,
             policy: Policy::Full,
             crls: Vec::new(),
+            crl_scope: CrlScope::Chain,
             client_certificate: None,
             alpn: Vec::new(),
             min_version: Version::Tls12,
@@ -109,6 +111,9 @@ impl Default for TlsConfigBuilder {
 
 /// How many servers' sessions are kept.
 const SESSIONS: usize = 256;
+
+/// The most of them.
+const MOST_SESSIONS: usize = 65_536;
 
 /// rustls counts tickets, of which it keeps so many for each server.
 const TICKETS: usize = 8;
@@ -143,16 +148,26 @@ impl TlsConfigBuilder {
     }
 
     /// Refuses servers whose certificate one of the CRLs in `pem` lists, and
-    /// those of whom no current CRL says that they are not revoked. Calls add
-    /// up; the last `scope` holds. Default: nothing is asked.
+    /// those of whom none says that they are not revoked; one past its
+    /// nextUpdate says nothing. Calls add up, to one CRL for each issuer.
+    /// Default: nothing is asked.
     ///
     /// Policies that build no chain do not look at them: `PinnedSpki`,
-    /// `Opportunistic`, and TLSA records of usage 3.
+    /// `Opportunistic`, and TLSA records of usage 3. Neither do resumed
+    /// sessions, which live a week at most.
     ///
     /// Source: RFC 5280 section 5.
     #[must_use]
-    pub fn crls_pem(mut self, pem: impl Into<Vec<u8>>, scope: CrlScope) -> Self {
-        self.crls.push((pem.into(), scope));
+    pub fn crls_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.crls.push(pem.into());
+        self
+    }
+
+    /// Which certificates the CRLs have to vouch for. Default:
+    /// [`CrlScope::Chain`].
+    #[must_use]
+    pub fn crl_scope(mut self, scope: CrlScope) -> Self {
+        self.crl_scope = scope;
         self
     }
 
@@ -173,8 +188,8 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// The application protocols to offer, the preferred one first. Default:
-    /// none, and no ALPN extension. Source: RFC 7301.
+    /// The application protocols to offer, the preferred one first, each of 1 to
+    /// 255 bytes. Default: none, and no ALPN extension. Source: RFC 7301.
     #[must_use]
     pub fn alpn<P: Into<Vec<u8>>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
         self.alpn = protocols.into_iter().map(Into::into).collect();
@@ -199,8 +214,9 @@ impl TlsConfigBuilder {
     }
 
     /// How many servers' sessions are kept in memory, to resume them. Default:
-    /// 256; 0 for none. Each has at most 8 tickets (TLS 1.3) or one session
-    /// (1.2); the server that came first goes first.
+    /// 256; 0 for none; at most 65,536. Room for the list of them is made by
+    /// [`build`](Self::build). Each has at most 8 tickets (TLS 1.3) or one
+    /// session (1.2); the server that came first goes first.
     #[must_use]
     pub fn sessions(mut self, servers: usize) -> Self {
         self.sessions = servers;
@@ -242,11 +258,21 @@ impl TlsConfigBuilder {
 
     /// # Errors
     ///
-    /// [`Error::NoProvider`] without a provider; [`Error::InvalidRoots`],
-    /// [`Error::InvalidPolicy`], [`Error::InvalidCrls`] and
-    /// [`Error::InvalidClientCertificate`] with what is wrong;
-    /// [`Error::Protocol`] when the provider has no suite for a version.
+    /// [`Error::NoProvider`] without a provider, and [`Error::InvalidProvider`]
+    /// when it has no suite for the versions; [`Error::InvalidRoots`],
+    /// [`Error::InvalidPolicy`], [`Error::InvalidCrls`], [`Error::InvalidAlpn`]
+    /// and [`Error::InvalidClientCertificate`] with what is wrong.
     pub fn build(self) -> Result<TlsConfig, Error> {
+        if self
+            .alpn
+            .iter()
+            .any(|name| !(1..=255).contains(&name.len()))
+        {
+            let reason = "a name is empty or longer than 255 bytes; give its registered name";
+            return Err(Error::InvalidAlpn {
+                reason: reason.into(),
+            });
+        }
         let provider = self.provider.clone().or_else(bundled_provider);
         let provider = self.suited(provider.ok_or(Error::NoProvider)?);
         let algorithms = provider.signature_verification_algorithms;
@@ -257,7 +283,11 @@ impl TlsConfigBuilder {
             None if policy.needs_roots() => roots::default_roots()?,
             None => RootCertStore::empty(),
         };
-        let (crls, crl_depth) = revocation(&self.crls)?;
+        let crls = revocation(&self.crls)?;
+        let crl_depth = match self.crl_scope {
+            CrlScope::Chain => RevocationCheckDepth::Chain,
+            CrlScope::Leaf => RevocationCheckDepth::EndEntity,
+        };
         let verifier = Verifier {
             policy,
             roots: roots.roots,
@@ -271,7 +301,9 @@ impl TlsConfigBuilder {
         };
         let builder = builder
             .with_protocol_versions(&versions(self.min_version))
-            .map_err(Error::Protocol)?
+            .map_err(|_| Error::InvalidProvider {
+                reason: "it has no cipher suite for the versions of TLS; give it some".into(),
+            })?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
         let mut config = match &self.client_certificate {
@@ -286,7 +318,7 @@ impl TlsConfigBuilder {
         config.alpn_protocols = self.alpn;
         config.resumption = match self.sessions {
             0 => Resumption::disabled(),
-            servers => Resumption::in_memory_sessions(servers.saturating_mul(TICKETS)),
+            servers => Resumption::in_memory_sessions(servers.min(MOST_SESSIONS) * TICKETS),
         };
         #[cfg(feature = "keylog")]
         if let Some(log) = self.key_log {
@@ -356,12 +388,10 @@ fn versions(lowest: Version) -> Vec<&'static SupportedProtocolVersion> {
     .collect()
 }
 
-fn revocation(
-    texts: &[(Vec<u8>, CrlScope)],
-) -> Result<(Vec<CertRevocationList<'static>>, RevocationCheckDepth), Error> {
+fn revocation(texts: &[Vec<u8>]) -> Result<Vec<CertRevocationList<'static>>, Error> {
     let invalid = |reason: String| Error::InvalidCrls { reason };
-    let mut crls = Vec::new();
-    for (pem, _) in texts {
+    let mut crls: Vec<CertRevocationList<'static>> = Vec::new();
+    for pem in texts {
         let before = crls.len();
         for crl in CertificateRevocationListDer::pem_slice_iter(pem) {
             let crl = crl.map_err(|error| {
@@ -372,7 +402,17 @@ fn revocation(
                     "one is damaged or of a kind that is not supported ({error:?}); get a complete CRL"
                 ))
             })?;
-            crls.push(crl.into());
+            let crl = CertRevocationList::from(crl);
+            // webpki would ask the first one only.
+            let place = |crl: &CertRevocationList<'_>| {
+                let part = crl.issuing_distribution_point().map(<[u8]>::to_vec);
+                (crl.issuer().to_vec(), part)
+            };
+            if crls.iter().any(|other| place(other) == place(&crl)) {
+                let reason = "two are of one issuer; give the newest of each issuer only";
+                return Err(invalid(reason.into()));
+            }
+            crls.push(crl);
         }
         if crls.len() == before {
             return Err(invalid(
@@ -381,11 +421,7 @@ fn revocation(
             ));
         }
     }
-    let depth = match texts.last() {
-        Some((_, CrlScope::Leaf)) => RevocationCheckDepth::EndEntity,
-        _ => RevocationCheckDepth::Chain,
-    };
-    Ok((crls, depth))
+    Ok(crls)
 }
 
 impl ClientCertificate {
@@ -400,12 +436,9 @@ impl ClientCertificate {
         }
         // The parser's error could show a part of the key.
         let key = PrivateKeyDer::from_pem_slice(&self.key_pem).map_err(|_| {
-            let encrypted = b"BEGIN ENCRYPTED PRIVATE KEY";
-            match self
-                .key_pem
-                .windows(encrypted.len())
-                .any(|w| w == encrypted)
-            {
+            let has = |text: &[u8]| self.key_pem.windows(text.len()).any(|part| part == text);
+            // PKCS#8's way, and the one before it.
+            match has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED") {
                 true => invalid("its key is encrypted; decrypt it by `openssl pkey -in key.pem`"),
                 false => {
                     invalid("no private key can be read from its PEM text; export it in PKCS#8")

@@ -20,6 +20,9 @@ type Inner = rustls::Connection;
 #[cfg(not(feature = "server"))]
 type Inner = ClientConnection;
 
+/// The content type of an alert (RFC 5246 section 6.2.1).
+const ALERT: u8 = 21;
+
 /// One side of a TLS connection.
 pub(crate) struct Connection {
     inner: Inner,
@@ -40,8 +43,6 @@ pub(crate) struct Failure {
     pub(crate) error: rustls::Error,
     /// What our verifier found, when it was its doing.
     pub(crate) refusal: Option<CertificateErrorKind>,
-    /// Whether the peer has spoken TLS before.
-    pub(crate) spoke_tls: bool,
 }
 
 impl Connection {
@@ -85,7 +86,6 @@ impl Connection {
         processed.map_err(|error| Failure {
             error,
             refusal: take_refusal(),
-            spoke_tls: self.inner.protocol_version().is_some(),
         })
     }
 
@@ -133,8 +133,11 @@ impl Connection {
         while !rest.is_empty() {
             // Less than all when the keys are changed in between.
             let len = self.inner.writer().write(rest).unwrap_or(0);
+            let before = tls.len();
             self.take_output(tls);
-            if len == 0 {
+            // At the end of its keys it takes everything, drops it, and in TLS
+            // 1.2 says close_notify.
+            if len == 0 || matches!(tls.get(before), None | Some(&ALERT)) {
                 return Err(rustls::Error::EncryptError);
             }
             rest = &rest[len..];
@@ -149,7 +152,7 @@ impl Connection {
     }
 
     /// Gives memory back that an idle connection does not need.
-    pub(crate) fn rest(&mut self) {
+    pub(crate) fn shrink(&mut self) {
         // Its buffer for ciphertext shrinks before it reads the next, of which
         // there is none.
         let _ = self.inner.read_tls(&mut Nothing);

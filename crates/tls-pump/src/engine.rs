@@ -55,7 +55,7 @@ pub struct Wants {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
-    /// Becomes `Open`, or `Failed`.
+    /// Becomes `Open`, or `Failed`, also by being closed.
     Handshaking,
     /// Both sides may speak.
     Open,
@@ -65,7 +65,7 @@ pub enum State {
     PeerClosed,
     /// Both sent close_notify.
     Closed,
-    /// A fatal error stands; every call gives it again.
+    /// A fatal error stands; whatever can fail gives it again.
     Failed,
 }
 
@@ -93,12 +93,15 @@ pub enum State {
 ///         loop {
 ///             let taken = engine.handle_ciphertext(rest)?;
 ///             rest = &rest[taken..];
-///             if let Plaintext::Data(len) = engine.read(&mut greeting)? {
-///                 greeting.truncate(len);
-///                 return Ok(greeting);
-///             }
-///             if rest.is_empty() {
-///                 break;
+///             match engine.read(&mut greeting)? {
+///                 Plaintext::Data(len) => {
+///                     greeting.truncate(len);
+///                     return Ok(greeting);
+///                 }
+///                 // It has nothing to say.
+///                 Plaintext::Closed => return Ok(Vec::new()),
+///                 _ if rest.is_empty() => break,
+///                 _ => {}
 ///             }
 ///         }
 ///     }
@@ -121,6 +124,8 @@ pub struct Engine {
     early: Vec<u8>,
     /// What the peer said first, until it is known to be TLS.
     first: Vec<u8>,
+    /// Whether plaintext was spoken before.
+    upgraded: bool,
     failed: Option<Error>,
     /// Whether we sent close_notify.
     closed: bool,
@@ -153,10 +158,12 @@ impl Engine {
     /// [`Error::BytesBeforeTls`] when `unread` is not empty, and as
     /// [`new`](Self::new).
     pub fn upgrade(config: &TlsConfig, server_name: &str, unread: &[u8]) -> Result<Self, Error> {
-        match unread.len() {
-            0 => Self::new(config, server_name),
-            len => Err(Error::BytesBeforeTls { len }),
+        if !unread.is_empty() {
+            return Err(Error::BytesBeforeTls { len: unread.len() });
         }
+        let mut engine = Self::new(config, server_name)?;
+        engine.upgraded = true;
+        Ok(engine)
     }
 
     /// The server's side of a connection, for tests and peers (feature
@@ -180,6 +187,7 @@ impl Engine {
             queued: 0,
             early: Vec::new(),
             first: Vec::new(),
+            upgraded: false,
             failed: None,
             closed: false,
         }
@@ -217,7 +225,7 @@ impl Engine {
             }
             Err(failure) => {
                 let first = std::mem::take(&mut self.first);
-                let error = Error::from_rustls(failure, &self.peer, &first);
+                let error = Error::from_rustls(failure, &self.peer, &first, self.upgraded);
                 Err(self.fail(error))
             }
         }
@@ -228,7 +236,8 @@ impl Engine {
     /// [`Error::EndedInHandshake`], once what arrived has been read; an earlier
     /// error stays.
     pub fn handle_eof(&mut self) -> Ending {
-        let error = match (self.is_handshaking(), self.connection.peer_has_closed()) {
+        let handshaking = self.connection.is_handshaking();
+        let error = match (handshaking, self.connection.peer_has_closed()) {
             (false, true) => return Ending::Clean,
             (false, false) => Error::Truncated,
             (true, _) => Error::EndedInHandshake,
@@ -291,10 +300,12 @@ impl Engine {
         written.map_err(|error| self.fail(Error::Protocol(error)))
     }
 
-    /// Queues close_notify: nothing can be written after it. Once is enough.
-    /// What was written before the handshake was done, and still waits for
-    /// that, is lost: see [`holds_plaintext`](Self::holds_plaintext). The peer
-    /// can still be heard.
+    /// Queues close_notify: nothing can be written after it, but the peer can
+    /// still be heard. Once is enough.
+    ///
+    /// While the handshake goes on that gives it up: it fails with
+    /// [`Error::Closed`], and what was written and waits for it is lost; see
+    /// [`holds_plaintext`](Self::holds_plaintext).
     ///
     /// Where rustls is built with debug assertions it panics if the peer then
     /// breaks the protocol (rustls issue 959). Debug builds that read on after
@@ -308,8 +319,10 @@ impl Engine {
     /// Source: RFC 8446 section 6.1.
     pub fn close(&mut self) {
         if !std::mem::replace(&mut self.closed, true) {
-            self.early = Vec::new();
             self.connection.send_close_notify(&mut self.ciphertext);
+            if self.is_handshaking() {
+                self.fail(Error::Closed);
+            }
         }
     }
 
@@ -338,8 +351,8 @@ impl Engine {
     }
 
     /// Gives memory back that an idle connection does not need.
-    pub(crate) fn rest(&mut self) {
-        self.connection.rest();
+    pub(crate) fn shrink(&mut self) {
+        self.connection.shrink();
         if self.ciphertext.is_empty() && self.ciphertext.capacity() > IDLE_LEN {
             self.ciphertext = Vec::new();
         }
@@ -367,10 +380,10 @@ impl Engine {
         }
     }
 
-    /// Whether the handshake is still going on.
+    /// Whether the handshake is still going on; not when it has failed.
     #[must_use]
     pub fn is_handshaking(&self) -> bool {
-        self.connection.is_handshaking()
+        self.connection.is_handshaking() && self.failed.is_none()
     }
 
     /// Whether plaintext waits for the end of the handshake, which may come.
@@ -382,7 +395,7 @@ impl Engine {
     /// What the handshake agreed on; `None` until it is done.
     #[must_use]
     pub fn connection_info(&self) -> Option<ConnectionInfo> {
-        let done = !self.is_handshaking();
+        let done = !self.connection.is_handshaking();
         done.then(|| ConnectionInfo::of(&self.connection)).flatten()
     }
 
@@ -394,8 +407,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Protocol`] before the handshake is done, and for an empty
-    /// `output`; the fatal error.
+    /// [`Error::Protocol`] before the handshake is done, for an empty `output`, a
+    /// label over 249 bytes and a context over 65,535, and then `output` holds
+    /// nothing of use; the fatal error.
     ///
     /// Source: RFC 5705, RFC 8446 section 7.5.
     pub fn export_keying_material(
@@ -405,6 +419,12 @@ impl Engine {
         output: &mut [u8],
     ) -> Result<(), Error> {
         self.check()?;
+        // Lengths that their fields can't hold (RFC 8446 section 7.1, RFC 5705
+        // section 4).
+        if label.len() > 249 || context.is_some_and(|context| context.len() > 0xffff) {
+            let error = rustls::Error::General("the label or the context is too long".into());
+            return Err(Error::Protocol(error));
+        }
         let exported = self.connection.exporter(label, context, output);
         exported.map_err(Error::Protocol)
     }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 ///
 /// A fatal error of a connection stays: every later call gives it again.
 /// Converts into [`io::Error`] with a matching kind and this error inside
-/// (`get_ref()`), and back. No text holds plaintext, a key or a backtrace.
+/// (`get_ref()`), and back. No text holds a key, a backtrace or what was said in
+/// TLS; of a peer that speaks none, its first words.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -27,19 +28,21 @@ pub enum Error {
     /// This side's clock stands before this crate was written, so that no
     /// certificate is valid yet.
     #[error(
-        "the clock of this machine is not set (it says {now} s after 1970): set it, or give a time provider"
+        "the clock of this machine is not set: set it, or give the TLS configuration a time provider"
     )]
     ClockNotSet {
-        /// What the clock says, in seconds after 1970.
-        now: u64,
+        /// What the clock says, in seconds after 1970; `None` when it says
+        /// nothing.
+        now: Option<u64>,
     },
     /// The peer answered with something that is no TLS.
-    #[error(
-        "this port speaks plaintext, not TLS (it said \"{first}\"): connect without implicit TLS and upgrade by STARTTLS"
-    )]
+    #[error("{} (it said \"{first}\"): {}", not_tls(*upgraded)[0], not_tls(*upgraded)[1])]
     NotTls {
         /// The first bytes it said, up to 64, escaped.
         first: String,
+        /// Whether the connection was in plaintext before
+        /// ([`Engine::upgrade`](crate::Engine::upgrade)).
+        upgraded: bool,
     },
     /// The peer ended the connection by an alert.
     #[error(
@@ -47,12 +50,13 @@ pub enum Error {
         advice(alert)
     )]
     Alert {
-        /// The alert's name (RFC 8446 section 6).
+        /// The alert's name (RFC 8446 section 6), in rustls' spelling:
+        /// `UnknownCA` for unknown_ca.
         alert: String,
     },
     /// The two sides have no version, cipher suite or other choice in common.
     #[error(
-        "the peer speaks no TLS that is accepted here ({0}): it has to offer TLS 1.2 or 1.3 with a modern cipher suite"
+        "the peer speaks no TLS that is accepted here ({0}): it has to offer a newer version, or a modern cipher suite"
     )]
     Incompatible(#[source] rustls::Error),
     /// The stream ended before the handshake was done, and without an alert.
@@ -86,7 +90,7 @@ pub enum Error {
         "`{name}` is no name that a certificate could carry: give a host name or an IP address"
     )]
     InvalidName {
-        /// The name as given.
+        /// The name as given, escaped.
         name: String,
     },
     /// The root certificates can't be used.
@@ -113,19 +117,50 @@ pub enum Error {
         /// Why, and what would help.
         reason: String,
     },
+    /// The application protocols can't be offered.
+    #[error("the application protocols can't be offered: {reason}")]
+    InvalidAlpn {
+        /// Why, and what would help.
+        reason: String,
+    },
+    /// The crypto provider can't be used.
+    #[error("the crypto provider can't be used: {reason}")]
+    InvalidProvider {
+        /// Why, and what would help.
+        reason: String,
+    },
     /// Nothing to compute with.
     #[error("no crypto provider: enable the feature `ring` or call `TlsConfigBuilder::provider`")]
     NoProvider,
     /// The peer broke the protocol, or rustls refused what was asked of it.
     #[error("the TLS handshake or connection failed: {0}")]
     Protocol(#[source] rustls::Error),
-    /// The stream below failed.
+    /// The stream below failed. Converted into an [`io::Error`] it is what the
+    /// stream gave, or, as long as clones of this error are left, one of the same
+    /// kind and text that has it inside.
     #[error(transparent)]
     Io(Arc<io::Error>),
 }
 
 /// 2026-11-01: no clock that goes right stands before. Raised at each release.
 const WRITTEN: u64 = 1_793_491_200;
+
+/// The content types of TLS records (RFC 8446 section 5.1, RFC 6520).
+const CONTENT_TYPES: std::ops::RangeInclusive<u8> = 20..=24;
+
+/// What it means that the peer speaks no TLS, and what to do.
+fn not_tls(upgraded: bool) -> [&'static str; 2] {
+    match upgraded {
+        false => [
+            "this port speaks plaintext, not TLS",
+            "connect without implicit TLS and upgrade by STARTTLS",
+        ],
+        true => [
+            "the server went on in plaintext after it had agreed to TLS",
+            "try again later, or tell the server's owner",
+        ],
+    }
+}
 
 /// What to do about an alert; with the words that lead to it.
 fn advice(alert: &str) -> &'static str {
@@ -166,43 +201,42 @@ impl Error {
             | Self::InvalidRoots { .. }
             | Self::InvalidClientCertificate { .. }
             | Self::InvalidCrls { .. }
-            | Self::InvalidPolicy { .. } => io::ErrorKind::InvalidInput,
+            | Self::InvalidPolicy { .. }
+            | Self::InvalidAlpn { .. }
+            | Self::InvalidProvider { .. } => io::ErrorKind::InvalidInput,
             Self::NoProvider => io::ErrorKind::Unsupported,
             Self::ClockNotSet { .. } => io::ErrorKind::Other,
             Self::Io(error) => error.kind(),
         }
     }
 
-    /// `first`: what the peer said first.
-    pub(crate) fn from_rustls(failure: Failure, peer: &str, first: &[u8]) -> Self {
-        let Failure {
-            error,
-            refusal,
-            spoke_tls,
-        } = failure;
+    /// `first`: what the peer said first, while it has not finished its
+    /// handshake.
+    pub(crate) fn from_rustls(failure: Failure, peer: &str, first: &[u8], upgraded: bool) -> Self {
+        let Failure { error, refusal } = failure;
         match error {
-            rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) if !spoke_tls => {
+            rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)
+                if first
+                    .first()
+                    .is_some_and(|kind| !CONTENT_TYPES.contains(kind)) =>
+            {
                 let first = first.escape_ascii().to_string();
-                Self::NotTls { first }
+                Self::NotTls { first, upgraded }
             }
             rustls::Error::AlertReceived(alert) => Self::Alert {
                 alert: format!("{alert:?}"),
             },
-            rustls::Error::FailedToGetCurrentTime => Self::ClockNotSet { now: 0 },
+            rustls::Error::FailedToGetCurrentTime => Self::ClockNotSet { now: None },
             rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext {
                 time,
                 ..
             }) if time.as_secs() < WRITTEN => Self::ClockNotSet {
-                now: time.as_secs(),
+                now: Some(time.as_secs()),
             },
             rustls::Error::InvalidCertificate(ref reason) => Self::Certificate {
                 peer: peer.to_owned(),
-                kind: match (refusal, reason) {
-                    (Some(kind), _) => kind,
-                    // The signature over the handshake.
-                    (None, CertificateError::BadSignature) => CertificateErrorKind::BadSignature,
-                    (None, _) => CertificateErrorKind::Other,
-                },
+                // The verifier's, or the signature over the handshake's.
+                kind: refusal.unwrap_or_else(|| CertificateErrorKind::of_rustls(reason)),
                 source: error,
             },
             rustls::Error::PeerIncompatible(_) => Self::Incompatible(error),

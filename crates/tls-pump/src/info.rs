@@ -10,7 +10,8 @@ use std::fmt;
 pub struct ConnectionInfo {
     /// The protocol version, as `TLSv1.3` or `TLSv1.2`.
     pub version: String,
-    /// The cipher suite, by its IANA name without `TLS13_`/`TLS_`.
+    /// The cipher suite, by its IANA name without `TLS_`, as
+    /// `AES_128_GCM_SHA256`.
     pub cipher_suite: String,
     /// The group of the key exchange, by its IANA name: `X25519`,
     /// `secp256r1`, `X25519MLKEM768`. `None` where there was no exchange: in a
@@ -46,9 +47,10 @@ impl ConnectionInfo {
         };
         let suite = format!("{:?}", connection.suite()?.suite());
         let cipher_suite = suite
-            .trim_start_matches("TLS13_")
-            .trim_start_matches("TLS_")
-            .into();
+            .strip_prefix("TLS13_")
+            .or_else(|| suite.strip_prefix("TLS_"))
+            .unwrap_or(&suite)
+            .to_owned();
         Some(Self {
             version,
             cipher_suite,

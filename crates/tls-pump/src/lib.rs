@@ -30,9 +30,9 @@
 //!              handshake          close            peer's close_notify
 //! Handshaking ----------> Open ---------> Closing --------------------> Closed
 //!      |                   |  \                                           ^
-//!      | fatal error       |   `--------> PeerClosed ---------------------'
-//!      v                   v   peer's close_notify        close
-//!    Failed <--------------'
+//!      | fatal error,      |   `--------> PeerClosed ---------------------'
+//!      v close             v   peer's close_notify        close
+//!    Failed <--------------+-- fatal error, here and later
 //! ```
 //!
 //! # Features
@@ -55,6 +55,7 @@ mod config;
 mod connection;
 mod engine;
 mod error;
+mod halves;
 mod info;
 #[cfg(feature = "keylog")]
 mod keylog;

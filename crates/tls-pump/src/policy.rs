@@ -7,9 +7,19 @@ use std::str::FromStr;
 /// How a peer proves who it is.
 ///
 /// In every policy the peer must hold the private key of the certificate that
-/// it shows: its signature over the handshake is checked, and RSA keys below
-/// 2048 bits are refused. How each one authenticates, and what it does not
-/// promise, stands in `docs/security.md`.
+/// it shows: its signature over the handshake is checked. The certificate has to
+/// be one of X.509 version 3 without unknown critical extensions, and RSA keys
+/// below 2048 bits are refused.
+///
+/// | policy | chain | name | dates | CRLs |
+/// |---|---|---|---|---|
+/// | `Full` | to a root | yes | yes | if given |
+/// | `PinnedSpki` | | | | |
+/// | `Dane`, usage 0 | to a root, through an issuer that matches | yes | yes | if given |
+/// | `Dane`, usage 1 | to a root, and the certificate matches | yes | yes | if given |
+/// | `Dane`, usage 2 | to an issuer that matches | yes | yes | if given |
+/// | `Dane`, usage 3 | | | | |
+/// | `Opportunistic` | | | | |
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Policy {
@@ -22,6 +32,8 @@ pub enum Policy {
     /// SubjectPublicKeyInfo in DER. Name, dates, issuer and CRLs are not looked
     /// at, so self-signed certificates do, and renewing one with the same key
     /// changes nothing. At least one pin; a second one for the next key is wise.
+    /// The pins hold for every connection of the configuration, whatever its
+    /// server's name: make one for each server.
     ///
     /// `openssl x509 -in cert.pem -pubkey -noout | openssl pkey -pubin -outform
     /// der | sha256sum` prints a certificate's.
@@ -29,11 +41,15 @@ pub enum Policy {
     /// One of these TLSA records matches (RFC 6698, RFC 7671). At least one
     /// has to be usable: known usage, selector and matching type, and data of
     /// the right length. The caller has looked them up, and DNSSEC vouches for
-    /// them.
+    /// them. They are those of one TLSA base domain: make a configuration for
+    /// each, and connect by that name.
     ///
+    /// The issuer that a record of usage 0 or 2 is about has to be sent by the
+    /// server; except in usage 0 with selector 1, where a root's key is known,
+    /// and in usage 2 where the record is the certificate itself (`2 0 0`).
     /// For SMTP leave out usages 0 and 1 (RFC 7672 section 3.1.3).
     Dane(Vec<TlsaRecord>),
-    /// Any peer does: this keeps out who only listens, not who is in the way
+    /// Any certificate does: this keeps out who only listens, not who is in the way
     /// (RFC 7435). For mail to servers that publish nothing to go by, never for
     /// passwords.
     Opportunistic,
@@ -87,6 +103,30 @@ impl TlsaRecord {
         }
     }
 
+    /// The certificate usage.
+    #[must_use]
+    pub fn usage(&self) -> u8 {
+        self.usage
+    }
+
+    /// The selector.
+    #[must_use]
+    pub fn selector(&self) -> u8 {
+        self.selector
+    }
+
+    /// The matching type.
+    #[must_use]
+    pub fn matching_type(&self) -> u8 {
+        self.matching_type
+    }
+
+    /// The certificate association data.
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
     fn is_usable(&self) -> bool {
         let data_fits = match self.matching_type {
             0 => !self.data.is_empty(),
@@ -108,7 +148,12 @@ impl FromStr for TlsaRecord {
     fn from_str(text: &str) -> Result<Self, Error> {
         let parsed = || {
             let mut words = text.split_ascii_whitespace();
-            let mut number = || words.next()?.parse().ok();
+            let mut number = || {
+                let word = words.next()?;
+                // A sign is none of its digits.
+                let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+                is_number.then(|| word.parse().ok()).flatten()
+            };
             let (usage, selector, matching_type) = (number()?, number()?, number()?);
             let digits: Vec<u8> = words.flat_map(str::bytes).collect();
             let bytes = digits.chunks(2).map(|pair| match pair {
@@ -217,9 +262,12 @@ mod tests {
         let record = TlsaRecord::from_rdata(&[3, 1, 0, 0xab, 0x0c]).unwrap();
         assert_eq!(record.to_string(), "3 1 0 ab0c");
         assert_eq!(format!("{record:?}"), "3 1 0 ab0c");
+        let fields = (record.usage(), record.selector(), record.matching_type());
+        assert_eq!((fields, record.data()), ((3, 1, 0), &[0xab, 0x0c][..]));
         assert_eq!(" 3  1 0 AB 0c ".parse::<TlsaRecord>().unwrap(), record);
         for wrong in [
             "",
+            "+3 1 1 ab",
             "3",
             "3 1 1",
             "3 1 1 a",

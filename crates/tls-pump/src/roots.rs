@@ -145,11 +145,10 @@ pub(crate) mod native {
                 }
             }
             if let Some(folders) = &self.folders {
-                for folder in folders.to_string_lossy().split(SEPARATOR) {
-                    found.add_folder(Path::new(folder));
-                }
-                if found.roots.is_empty() {
-                    let folders = folders.to_string_lossy();
+                let folders = folders.to_string_lossy();
+                let each = folders.split(SEPARATOR).map(Path::new);
+                let count: usize = each.map(|folder| found.add_folder(folder)).sum();
+                if count == 0 {
                     let folders = folders.escape_debug();
                     return Err(invalid(format!(
                         "SSL_CERT_DIR names {folders}, where no certificate can be read; correct it, or open the folder to the component (`wasmtime run --dir`)"
@@ -183,22 +182,26 @@ pub(crate) mod native {
             let pem = std::fs::read(file)?;
             let mut count = 0;
             for certificate in CertificateDer::pem_slice_iter(&pem).flatten() {
-                let is_root =
-                    !self.seen.insert(certificate.clone()) || self.roots.add(certificate).is_ok();
-                count += usize::from(is_root);
+                if self.seen.contains(&certificate) {
+                    count += 1;
+                } else if self.roots.add(certificate.clone()).is_ok() {
+                    self.seen.insert(certificate);
+                    count += 1;
+                }
             }
             Ok(count)
         }
 
-        /// Adds those in the files of a folder. Many there are links to
-        /// elsewhere, which a sandbox refuses to follow.
-        fn add_folder(&mut self, folder: &Path) {
+        /// Adds those in the files of a folder, and counts them. Many there are
+        /// links to elsewhere, which a sandbox refuses to follow.
+        fn add_folder(&mut self, folder: &Path) -> usize {
             let Ok(entries) = std::fs::read_dir(folder) else {
-                return;
+                return 0;
             };
-            for entry in entries.flatten().take(MOST_FILES) {
-                let _ = self.add_file(&entry.path());
-            }
+            let entries = entries.flatten().take(MOST_FILES);
+            entries
+                .map(|entry| self.add_file(&entry.path()).unwrap_or(0))
+                .sum()
         }
     }
 

@@ -1,5 +1,6 @@
 //! The driver: a TLS stream over any `AsyncRead + AsyncWrite`.
 
+use crate::halves::{Half, Halves};
 use crate::{ConnectionInfo, Ending, Engine, Error, Plaintext, TlsConfig};
 use futures_io::{AsyncRead, AsyncWrite};
 use std::cell::Cell;
@@ -24,10 +25,13 @@ const READ_LEN: usize = 16 * 1024;
 /// end of file. `close` sends what was written, doing the handshake first if
 /// that waits for it, then close_notify, and closes `S`;
 /// [`close_tls`](Self::close_tls) leaves `S` open. Neither waits for the peer's
-/// close_notify.
+/// close_notify. When closing fails, `S` is left as it is: drop it, or try again.
 ///
 /// It keeps no buffer while it is idle, and no task or timer: every poll does
-/// all it can and then waits for `S`, whose waker is the only one it needs.
+/// all it can and then waits for `S`. One poll goes on as long as `S` has
+/// something to give that is no plaintext, so `S` should yield now and then, as
+/// sockets of `wasi-net` and tokio do. Halves of it, as by `io::split`, may be
+/// used by two tasks: both are woken by whatever either may wait for.
 ///
 /// # Cancellation
 ///
@@ -42,6 +46,9 @@ pub struct TlsStream<S> {
     left: Range<usize>,
     /// Written to `stream` since its last flush.
     unflushed: bool,
+    /// Why `stream` took no more, while there was still something to be read.
+    write_error: Option<io::Error>,
+    halves: Halves,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
@@ -66,11 +73,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
             received: Chunk::default(),
             left: 0..0,
             unflushed: false,
+            write_error: None,
+            halves: Halves::default(),
         }
     }
 
-    /// Does the handshake; at once when it is done already. Waits as long as
-    /// the stream below does: see [`handshake_until`](Self::handshake_until).
+    /// Does the handshake; when it is done already, only sends what waits. Waits
+    /// as long as the stream below does: see
+    /// [`handshake_until`](Self::handshake_until).
     ///
     /// The last flight is written to the stream below but not flushed, so that
     /// a stream which gathers what is written sends it with the first data.
@@ -78,7 +88,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     /// # Errors
     ///
     /// What is wrong with the peer or its certificate, [`Error::Io`] from the
-    /// stream below. The peer is told by an alert as far as the stream takes it.
+    /// stream below, [`Error::Closed`] when it was closed before it was done. The
+    /// peer is told by an alert, as far as the stream takes it and rustls has one.
     ///
     /// # Cancellation
     ///
@@ -103,8 +114,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     }
 
     /// Sends what was written and close_notify, and leaves the stream below
-    /// open, for [`into_inner`](Self::into_inner). Afterwards only reading goes
-    /// on.
+    /// open. Afterwards only reading goes on: read until 0 before
+    /// [`into_inner`](Self::into_inner), or the peer's close_notify is still to
+    /// come on the stream below. A handshake that nothing written waits for is
+    /// given up.
     ///
     /// # Errors
     ///
@@ -188,6 +201,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     }
 
     fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let waker = self.halves.join(Half::Writer, cx.waker());
+        let cx = &mut Context::from_waker(&waker);
         self.engine.check()?;
         while self.engine.is_handshaking() {
             ready!(self.poll_receive(cx))?;
@@ -204,9 +219,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     }
 
     fn poll_close_tls(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let waker = self.halves.join(Half::Writer, cx.waker());
+        let cx = &mut Context::from_waker(&waker);
         ready!(self.poll_early(cx))?;
         self.engine.close();
         self.poll_send(cx)
+    }
+
+    /// What can be read without the stream below; `None` for nothing yet.
+    fn read_now(&mut self, buf: &mut [u8]) -> Option<io::Result<usize>> {
+        match self.engine.read(buf) {
+            Ok(Plaintext::Data(len)) => {
+                // All that has come; the next read may be far away.
+                if self.engine.wants().read {
+                    self.engine.shrink();
+                }
+                Some(Ok(len))
+            }
+            Ok(Plaintext::Closed) => Some(Ok(0)),
+            Ok(Plaintext::Empty) => None,
+            Err(error) => Some(Err(error.into())),
+        }
     }
 
     /// Tells the peer by the alert of the engine's `error`, as far as the stream
@@ -223,12 +256,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
             ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
             self.unflushed = false;
         }
-        self.engine.rest();
+        self.engine.shrink();
         Poll::Ready(Ok(()))
     }
 
     /// Hands all ciphertext to the stream below.
     fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(error) = self.write_error.take() {
+            return Poll::Ready(Err(error));
+        }
         while !self.engine.ciphertext().is_empty() {
             let stream = Pin::new(&mut self.stream);
             match ready!(stream.poll_write(cx, self.engine.ciphertext()))? {
@@ -243,21 +279,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     /// Sends what waits, then feeds the engine from the stream below.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A stream that takes no more may still have something to read, and
-        // its reader may be what the peer waits for.
-        if let Poll::Ready(Err(error)) = self.poll_send(cx) {
-            return Poll::Ready(Err(error));
-        }
+        // its reader may be what the peer waits for; also when it failed, since
+        // the peer's last words come before that.
+        let sent = self.poll_send(cx);
         if self.left.is_empty() {
             let mut chunk = Chunk::take();
-            let len = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut chunk.0))?;
-            if len == 0 {
-                return Poll::Ready(match self.engine.handle_eof() {
-                    Ending::Clean => Ok(()),
-                    Ending::Truncated => self.engine.check().map_err(Into::into),
-                });
-            }
+            let len = match Pin::new(&mut self.stream).poll_read(cx, &mut chunk.0) {
+                Poll::Ready(Ok(len @ 1..)) => len,
+                read => {
+                    if let Poll::Ready(Err(error)) = sent {
+                        return Poll::Ready(Err(error));
+                    }
+                    ready!(read)?;
+                    return Poll::Ready(match self.engine.handle_eof() {
+                        Ending::Clean => Ok(()),
+                        Ending::Truncated => self.engine.check().map_err(Into::into),
+                    });
+                }
+            };
             self.received = chunk;
             self.left = 0..len;
+        }
+        if let Poll::Ready(Err(error)) = sent {
+            self.write_error = Some(error);
         }
         let rest = &self.received.0[self.left.clone()];
         Poll::Ready(match self.engine.handle_ciphertext(rest) {
@@ -324,25 +368,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<S> {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        if let Some(read) = self.read_now(buf) {
+            return Poll::Ready(read);
+        }
+        let waker = self.halves.join(Half::Reader, cx.waker());
+        let cx = &mut Context::from_waker(&waker);
         loop {
-            match self.engine.read(buf)? {
-                Plaintext::Data(len) => {
-                    // All that has come; the next read may be far away.
-                    if self.engine.wants().read {
-                        self.engine.rest();
-                    }
-                    return Poll::Ready(Ok(len));
-                }
-                Plaintext::Closed => return Poll::Ready(Ok(0)),
-                Plaintext::Empty => {}
-            }
-            if let Err(error) = ready!(self.poll_receive(cx)) {
-                // What arrived before the error comes before it; the engine
-                // gives the error again.
-                return Poll::Ready(match self.engine.read(buf) {
-                    Ok(Plaintext::Data(len)) => Ok(len),
-                    _ => Err(error),
-                });
+            let received = ready!(self.poll_receive(cx));
+            match (self.read_now(buf), received) {
+                // What arrived before an error comes before it; the engine gives
+                // the error again.
+                (Some(Ok(len @ 1..)), Err(_)) => return Poll::Ready(Ok(len)),
+                (_, Err(error)) => return Poll::Ready(Err(error)),
+                (Some(read), Ok(())) => return Poll::Ready(read),
+                (None, Ok(())) => {}
             }
         }
     }
@@ -354,21 +393,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let mut written = self.engine.write(buf);
+        if let Ok(len) = written
+            && (len > 0 || buf.is_empty())
+        {
+            return Poll::Ready(Ok(len));
+        }
+        let waker = self.halves.join(Half::Writer, cx.waker());
+        let cx = &mut Context::from_waker(&waker);
         loop {
-            let len = self.engine.write(buf)?;
-            if len > 0 || buf.is_empty() {
-                return Poll::Ready(Ok(len));
+            match written {
+                Ok(0) if self.engine.is_handshaking() => ready!(self.poll_receive(cx))?,
+                Ok(0) => ready!(self.poll_write_out(cx))?,
+                Ok(len) => return Poll::Ready(Ok(len)),
+                Err(error) => return Poll::Ready(Err(self.tell(cx, error))),
             }
-            if self.engine.is_handshaking() {
-                ready!(self.poll_receive(cx))?;
-            } else {
-                ready!(self.poll_write_out(cx))?;
-            }
+            written = self.engine.write(buf);
         }
     }
 
     /// Does the handshake first if data waits for it.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let waker = self.halves.join(Half::Writer, cx.waker());
+        let cx = &mut Context::from_waker(&waker);
         self.engine.check().map_err(|error| self.tell(cx, error))?;
         ready!(self.poll_early(cx))?;
         self.poll_send(cx)
@@ -376,6 +423,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_close_tls(cx))?;
+        let waker = self.halves.join(Half::Writer, cx.waker());
+        let cx = &mut Context::from_waker(&waker);
         Pin::new(&mut self.stream).poll_close(cx)
     }
 }

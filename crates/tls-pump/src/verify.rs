@@ -47,7 +47,7 @@ pub(crate) fn take_refusal() -> Option<CertificateErrorKind> {
 
 impl Refusal {
     /// Leaves its kind to [`take_refusal`].
-    fn leave(self) -> rustls::Error {
+    fn record(self) -> rustls::Error {
         LAST.set(Some(self.kind));
         self.error.into()
     }
@@ -144,38 +144,55 @@ impl Verifier {
         Ok(shown.leaf.verify_is_valid_for_subject_name(shown.name)?)
     }
 
-    /// RFC 6698 section 2.1.1, RFC 7671 section 5.
+    /// RFC 6698 section 2.1.1, RFC 7671 section 5. Records of one usage are
+    /// tried together: who made the chain may have made them too, and webpki's
+    /// limit of work is one for each call.
     fn dane(&self, shown: &Shown<'_>, records: &[TlsaRecord]) -> Result<(), Refusal> {
-        let no_match = || Refusal::of(CertificateErrorKind::NoTlsaMatch);
-        let mut refused = None;
-        for record in records {
-            let leaf_matches = || matches(record, shown.der, &shown.leaf.subject_public_key_info());
-            let accepted = match record.usage {
-                0 => {
-                    let through = |path: &VerifiedPath<'_>| match leads_through(record, path) {
-                        true => Ok(()),
-                        false => Err(webpki::Error::UnknownIssuer),
-                    };
-                    let constrained = self.chain(shown, &self.roots, Some(&through));
-                    constrained.or_else(|_| {
-                        self.chain(shown, &self.roots, None)
-                            .and_then(|()| Err(no_match()))
-                    })
-                }
-                1 if leaf_matches() => self.chain(shown, &self.roots, None),
-                2 => match &matching_anchors(record, shown)[..] {
-                    [] => continue,
-                    anchors => self.chain(shown, anchors, None),
-                },
-                3 if leaf_matches() => Ok(()),
-                _ => continue,
-            };
-            match accepted {
-                Ok(()) => return Ok(()),
-                Err(refusal) => drop(refused.get_or_insert(refusal)),
-            }
+        let of = |usage| records.iter().filter(move |record| record.usage == usage);
+        let key = shown.leaf.subject_public_key_info();
+        let leaf_matches = |usage| of(usage).any(|record| matches(record, shown.der, &key));
+        if leaf_matches(3) {
+            return Ok(());
         }
-        Err(refused.unwrap_or_else(no_match))
+        let mut refused = None;
+        let mut accepted = |result: Result<(), Refusal>| {
+            let refusal = result.err();
+            let is_accepted = refusal.is_none();
+            refused = refused.take().or(refusal);
+            is_accepted
+        };
+        let issuers: Vec<_> = of(2)
+            .flat_map(|record| matching_anchors(record, shown))
+            .collect();
+        let done = !issuers.is_empty() && accepted(self.chain(shown, &issuers, None))
+            || leaf_matches(1) && accepted(self.chain(shown, &self.roots, None))
+            || of(0).next().is_some() && accepted(self.chain_through(of(0), shown));
+        match done {
+            true => Ok(()),
+            false => Err(refused.unwrap_or_else(|| Refusal::of(CertificateErrorKind::NoTlsaMatch))),
+        }
+    }
+
+    /// A path to a root through an issuer that one of `records` matches.
+    fn chain_through<'r>(
+        &self,
+        records: impl Iterator<Item = &'r TlsaRecord> + Clone,
+        shown: &Shown<'_>,
+    ) -> Result<(), Refusal> {
+        let leads_elsewhere = Cell::new(false);
+        let through = |path: &VerifiedPath<'_>| {
+            let leads_through = records.clone().any(|record| leads_through(record, path));
+            leads_elsewhere.set(!leads_through);
+            match leads_through {
+                true => Ok(()),
+                false => Err(webpki::Error::UnknownIssuer),
+            }
+        };
+        let chain = self.chain(shown, &self.roots, Some(&through));
+        match leads_elsewhere.get() {
+            true => Err(Refusal::of(CertificateErrorKind::NoTlsaMatch)),
+            false => chain,
+        }
     }
 }
 
@@ -278,7 +295,7 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let leaf = EndEntityCert::try_from(end_entity).map_err(|e| Refusal::from(e).leave())?;
+        let leaf = EndEntityCert::try_from(end_entity).map_err(|e| Refusal::from(e).record())?;
         let shown = Shown {
             der: end_entity,
             leaf,
@@ -288,7 +305,7 @@ impl ServerCertVerifier for Verifier {
         };
         match self.authenticate(&shown) {
             Ok(()) => Ok(ServerCertVerified::assertion()),
-            Err(refusal) => Err(refusal.leave()),
+            Err(refusal) => Err(refusal.record()),
         }
     }
 

@@ -68,8 +68,10 @@ fn nothing_follows_our_close_notify() {
         engine.close();
         take(&mut engine);
         assert!(!engine.holds_plaintext());
-        common::deliver(&take(&mut server), &mut engine);
+        let refused = engine.handle_ciphertext(&take(&mut server));
+        assert!(matches!(refused, Err(Error::Closed)));
         assert_eq!(engine.ciphertext(), b"");
+        assert!(engine.connection_info().is_none() && engine.tls_exporter().is_none());
     }
 }
 
@@ -110,7 +112,7 @@ fn plaintext_instead_of_tls() {
         let mut pair = Pair::new(&ca.client(), &ca.server(&TLS13));
         pair.pipe.wire().to_client = greeting.into();
         let error = pair.handshake().unwrap_err();
-        let Error::NotTls { first } = &error else {
+        let Error::NotTls { first, .. } = &error else {
             panic!("{error}");
         };
         assert_eq!(first, shown);
@@ -125,7 +127,7 @@ fn plaintext_instead_of_tls() {
     let ca = Ca::new();
     let mut engine = Engine::new(&ca.client(), NAME).unwrap();
     let error = engine.handle_ciphertext(&[b'2'; 10_000]).unwrap_err();
-    assert!(matches!(error, Error::NotTls { first } if first.len() == 64));
+    assert!(matches!(error, Error::NotTls { first, .. } if first.len() == 64));
     // The advice to connect in plaintext would be wrong here.
     let mut pair = Pair::connected(&TLS13);
     pair.pipe.wire().to_client = b"220 mail.example ESMTP\r\n".to_vec();

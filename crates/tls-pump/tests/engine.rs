@@ -6,7 +6,6 @@ mod common;
 
 use common::{Ca, NAME, TLS12, TLS13, records, take};
 use std::io::{self, Read as _, Write as _};
-use std::sync::Arc;
 use tls_pump::rustls::{self, RootCertStore, ServerConnection};
 use tls_pump::{Ending, Engine, Error, Plaintext, State, TlsConfig};
 
@@ -288,23 +287,12 @@ fn roots_are_read_strictly() {
 }
 
 #[test]
-fn a_provider_without_ciphers_makes_no_config() {
-    let mut provider = rustls::crypto::ring::default_provider();
-    provider.cipher_suites.clear();
-    let error = TlsConfig::builder()
-        .roots_pem(Ca::new().pem())
-        .provider(Arc::new(provider))
-        .build()
-        .unwrap_err();
-    assert!(matches!(error, Error::Protocol(_)), "{error}");
-}
-
-#[test]
 fn errors_go_through_io_errors_and_come_back() {
     for (error, kind) in [
         (
             Error::NotTls {
                 first: "220".into(),
+                upgraded: false,
             },
             io::ErrorKind::InvalidData,
         ),

@@ -199,7 +199,12 @@ impl Failure {
             _ => TEMPFAIL,
         };
         let remedy = match (error, tls) {
-            (_, Some(TlsError::NotTls { .. })) => "; with this server that is smtp://HOST:587",
+            (
+                _,
+                Some(TlsError::NotTls {
+                    upgraded: false, ..
+                }),
+            ) => "; with this server that is smtp://HOST:587",
             (_, Some(tls)) if is_of_unknown_ca(tls) => " (--ca-file FILE trusts another CA)",
             _ => "",
         };

@@ -90,6 +90,7 @@ mod tests {
     fn the_chain_leads_to_the_kind_and_to_the_layers_error() {
         let refused = tls_pump::Error::NotTls {
             first: String::new(),
+            upgraded: false,
         };
         let error = IoError::from(WasiSmtpError::from(refused));
         assert_eq!(error.io_kind(), Some(io::ErrorKind::InvalidData));

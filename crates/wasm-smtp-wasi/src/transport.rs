@@ -6,7 +6,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use tls_pump::{ConnectionInfo, TlsStream};
+use tls_pump::{ConnectionInfo, Engine, TlsConfig, TlsStream};
 use wasi_net::{Connector, TcpStream};
 use wasm_smtp::{IoError, StartTlsCapable, Transport};
 
@@ -55,7 +55,7 @@ impl WasiTransport {
     {
         let within = wasi_net::timeout(options.connect_timeout, async {
             let mut transport = Self::connect_plaintext(host, port, options).await?;
-            transport.start_tls().await?;
+            transport.start_tls(Engine::new).await?;
             Ok(transport)
         });
         within
@@ -114,12 +114,16 @@ impl WasiTransport {
         }
     }
 
-    async fn start_tls(&mut self) -> Result<(), WasiSmtpError> {
+    /// Does the handshake with an engine made by `new`, for the server's name.
+    async fn start_tls(
+        &mut self,
+        new: impl FnOnce(&TlsConfig, &str) -> Result<Engine, tls_pump::Error>,
+    ) -> Result<(), WasiSmtpError> {
         match std::mem::replace(&mut self.stream, Stream::None) {
             Stream::Plaintext(stream) => {
                 let config = self.options.tls_config()?;
                 let name = self.options.server_name_for(&self.host);
-                let mut stream = TlsStream::new(&config, name, stream)?;
+                let mut stream = TlsStream::with_engine(new(&config, name)?, stream);
                 stream.handshake().await?;
                 self.stream = Stream::Tls(Box::new(stream));
                 Ok(())
@@ -202,7 +206,10 @@ impl StartTlsCapable for WasiTransport {
         if std::mem::replace(&mut self.unfinished, true) {
             return Err(WasiSmtpError::Poisoned.into());
         }
-        let upgrade = wasi_net::timeout(self.options.connect_timeout, self.start_tls());
+        // Nothing was read ahead: what the client has read it has used up, as it
+        // makes sure itself.
+        let engine = |config: &TlsConfig, name: &str| Engine::upgrade(config, name, &[]);
+        let upgrade = wasi_net::timeout(self.options.connect_timeout, self.start_tls(engine));
         match upgrade.await {
             Ok(result) => result?,
             Err(elapsed) => return Err(WasiSmtpError::Timeout(elapsed.into()).into()),

@@ -364,7 +364,7 @@ impl Site {
         let config = TlsConfig::builder().roots_pem(root.pem());
         let config = match self.crls {
             [] => config,
-            _ => config.crls_pem(crls, self.scope),
+            _ => config.crls_pem(crls).crl_scope(self.scope),
         };
         let config = config.build().unwrap();
         BOTH.map(|version| {

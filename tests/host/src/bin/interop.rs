@@ -10,7 +10,7 @@ use std::error::Error as StdError;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tls_pump::{CertificateErrorKind as Kind, CrlScope, Error, TlsConfig, TlsStream};
+use tls_pump::{CertificateErrorKind as Kind, Error, TlsConfig, TlsStream};
 
 /// The name that the good certificates carry.
 const NAME: &str = "mail.test.local";
@@ -76,7 +76,7 @@ impl Lab {
         // SHA-1 is the only fault of that certificate: its root is trusted.
         let builder = TlsConfig::builder().roots_pem(read("ca-with-rsa.pem")?);
         Ok(match kind {
-            "revoked" => builder.crls_pem(read("crl.pem")?, CrlScope::Chain),
+            "revoked" => builder.crls_pem(read("crl.pem")?),
             _ => builder,
         }
         .build()?)
