@@ -232,7 +232,11 @@ async fn a_certificate_of_an_unknown_ca() {
         .fails(
             guest,
             76,
-            &["issuer is not trusted", "--ca-file", "nothing was sent"],
+            &[
+                "issuer was not sent by the server and is not trusted",
+                "--ca-file",
+                "nothing was sent",
+            ],
         )
         .await;
     assert!(fixture.commands().await.is_empty(), "not even EHLO");
