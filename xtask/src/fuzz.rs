@@ -82,7 +82,7 @@ fn run(sh: &Shell, cargo_fuzz: &Path, target: &str, seconds: u32) -> anyhow::Res
             "the fuzz target `{target}` fails by the input {}",
             input.display()
         ),
-        None => bail!("the fuzz target `{target}` fails"),
+        None => bail!("the fuzz target `{target}` does not build or run: why stands above"),
     }
 }
 

@@ -53,14 +53,16 @@ impl Connection {
         tls: &mut Vec<u8>,
     ) -> Result<Self, rustls::Error> {
         let connection = ClientConnection::new(config.clone(), name)?;
-        Ok(Self::new(connection.into(), tls))
+        #[cfg(feature = "server")]
+        let connection = Inner::Client(connection);
+        Ok(Self::new(connection, tls))
     }
 
     /// A server's side.
     #[cfg(feature = "server")]
     pub(crate) fn server(config: Arc<rustls::ServerConfig>) -> Result<Self, rustls::Error> {
         let connection = rustls::ServerConnection::new(config)?;
-        Ok(Self::new(connection.into(), &mut Vec::new()))
+        Ok(Self::new(Inner::Server(connection), &mut Vec::new()))
     }
 
     fn new(mut inner: Inner, tls: &mut Vec<u8>) -> Self {

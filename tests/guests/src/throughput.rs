@@ -1,7 +1,7 @@
 //! How long the driver takes against rustls by hand: the client's part alone,
 //! the same natively and in a component.
 
-use crate::clients::{ByHand, Client, Driver, RECORD, Setup};
+use crate::clients::{ByHand, ByHandBuffered, Client, Driver, RECORD, Setup};
 use crate::in_memory::{Identity, Server};
 use crate::median;
 use std::time::{Duration, Instant};
@@ -47,6 +47,8 @@ pub struct Comparison {
     pub by_hand: Duration,
     /// The median of the ratios driver / by hand.
     pub ratio: f64,
+    /// The same, of rustls by hand with a buffer of one's own.
+    pub buffered_ratio: f64,
 }
 
 /// Moves `bytes` by each suite in each direction, by hand and by the driver in
@@ -65,40 +67,50 @@ pub fn compare(
             ("up in records of 64 bytes", Work::SmallUp),
         ]
         .map(|(direction, work)| {
-            let (by_hand, ratio) = work.compare(&setup, bytes, rounds);
             let name = format!("{suite} {direction}");
-            Comparison {
-                name,
-                by_hand,
-                ratio,
-            }
+            work.compare(name, &setup, bytes, rounds)
         })
     })
 }
 
 impl Work {
-    fn compare(self, setup: &Setup, bytes: usize, rounds: usize) -> (Duration, f64) {
+    fn compare(self, name: String, setup: &Setup, bytes: usize, rounds: usize) -> Comparison {
         let plaintext = vec![7; PIECE];
         let bytes = match self {
             Self::Down | Self::Up => bytes,
             Self::SmallDown | Self::SmallUp => bytes / FEWER,
         };
-        let (mut by_hand, mut driver) = (setup.connect::<ByHand>(), setup.connect::<Driver>());
-        let (mut times, mut ratios) = (Vec::new(), Vec::new());
+        let mut by_hand = setup.connect::<ByHand>();
+        let mut buffered = setup.connect::<ByHandBuffered>();
+        let mut driver = setup.connect::<Driver>();
+        let mut results = [const { Vec::new() }; 3];
         for _ in 0..rounds {
-            // Piece by piece, so that what else the machine does meets both.
-            let (mut hand, mut ours) = (Duration::ZERO, Duration::ZERO);
+            // Piece by piece, so that what else the machine does meets all.
+            let mut times = [Duration::ZERO; 3];
             let mut left = bytes;
             while left > 0 {
                 let piece = &plaintext[..left.min(PIECE)];
                 left -= piece.len();
-                hand += self.measure(&mut by_hand, piece);
-                ours += self.measure(&mut driver, piece);
+                times[0] += self.measure(&mut by_hand, piece);
+                times[1] += self.measure(&mut buffered, piece);
+                times[2] += self.measure(&mut driver, piece);
             }
-            times.push(hand.as_secs_f64());
-            ratios.push(ours.as_secs_f64() / hand.as_secs_f64());
+            let [by_hand, buffered, driver] = times.map(|time| time.as_secs_f64());
+            for (result, value) in
+                results
+                    .iter_mut()
+                    .zip([by_hand, driver / by_hand, driver / buffered])
+            {
+                result.push(value);
+            }
         }
-        (Duration::from_secs_f64(median(times)), median(ratios))
+        let [by_hand, ratio, buffered_ratio] = results.map(median);
+        Comparison {
+            name,
+            by_hand: Duration::from_secs_f64(by_hand),
+            ratio,
+            buffered_ratio,
+        }
     }
 
     /// How long the client takes for `piece`, without what the server does
