@@ -76,7 +76,7 @@ impl Connection {
         connection
     }
 
-    /// Works on ciphertext until plaintext has to be read first, appends the
+    /// Works on ciphertext until there is plaintext to be read, appends the
     /// answers to `tls`, and returns how much of `ciphertext` it took.
     pub(crate) fn process(
         &mut self,
@@ -121,8 +121,9 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Before the handshake is done, after close_notify, and when the keys are
-    /// used up (RFC 8446 section 5.5) and can't be changed.
+    /// Before the handshake is done, and when the keys are used up (RFC 8446
+    /// section 5.5) and can't be changed. Not after close_notify, after which
+    /// rustls goes on: that is for the caller to refuse.
     pub(crate) fn write_tls(
         &mut self,
         plaintext: &[u8],

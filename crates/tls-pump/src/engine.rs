@@ -196,9 +196,10 @@ impl Engine {
     }
 
     /// Takes ciphertext from the peer, in pieces of any length, and returns how
-    /// much of it: feed the rest after reading plaintext. Nothing is taken
-    /// while 16 KiB of plaintext wait to be read. An empty `ciphertext` is no
-    /// end of stream; for that there is [`handle_eof`](Self::handle_eof).
+    /// much of it: it stops once there is plaintext to be read, so feed the rest
+    /// after that. Nothing is taken while more than 16 KiB of plaintext wait. An
+    /// empty `ciphertext` is no end of stream; for that there is
+    /// [`handle_eof`](Self::handle_eof).
     ///
     /// # Errors
     ///
