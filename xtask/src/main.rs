@@ -98,7 +98,13 @@ fn root() -> &'static Path {
 
 /// The crates that are components or parts of them: they are built and tested
 /// for both targets.
-const LIBRARIES: [&str; 4] = ["wasi-net", "tls-pump", "wasm-smtp-wasi", "wasi-sendmail"];
+const LIBRARIES: [&str; 5] = [
+    "wasi-net",
+    "tls-pump-crypto",
+    "tls-pump",
+    "wasm-smtp-wasi",
+    "wasi-sendmail",
+];
 
 /// `-p NAME` for each of [`LIBRARIES`].
 fn libraries() -> impl Iterator<Item = &'static str> {

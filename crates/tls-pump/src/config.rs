@@ -248,8 +248,16 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// Computes with `provider`. Default: *ring* (feature `ring`); the
-    /// process-wide default of rustls is never used.
+    /// Computes with *ring* (feature `ring`) in place of the default.
+    #[cfg(feature = "ring")]
+    #[must_use]
+    pub fn ring(self) -> Self {
+        self.provider(Arc::new(rustls::crypto::ring::default_provider()))
+    }
+
+    /// Computes with `provider`. Default: tls-pump-crypto (feature `pure`);
+    /// without it *ring* (feature `ring`); the process-wide default of rustls is
+    /// never used.
     #[must_use]
     pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
         self.provider = Some(provider);
@@ -368,13 +376,12 @@ impl<F> fmt::Debug for Clock<F> {
     }
 }
 
-#[cfg(feature = "ring")]
 fn bundled_provider() -> Option<Arc<CryptoProvider>> {
-    Some(Arc::new(rustls::crypto::ring::default_provider()))
-}
-
-#[cfg(not(feature = "ring"))]
-fn bundled_provider() -> Option<Arc<CryptoProvider>> {
+    #[cfg(feature = "pure")]
+    return Some(Arc::new(tls_pump_crypto::provider()));
+    #[cfg(all(feature = "ring", not(feature = "pure")))]
+    return Some(Arc::new(rustls::crypto::ring::default_provider()));
+    #[cfg(not(any(feature = "pure", feature = "ring")))]
     None
 }
 

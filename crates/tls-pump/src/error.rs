@@ -130,7 +130,7 @@ pub enum Error {
         reason: String,
     },
     /// Nothing to compute with.
-    #[error("no crypto provider: enable the feature `ring` or call `TlsConfigBuilder::provider`")]
+    #[error("no crypto provider: enable the feature `pure` or call `TlsConfigBuilder::provider`")]
     NoProvider,
     /// The peer broke the protocol, or rustls refused what was asked of it.
     #[error("the TLS handshake or connection failed: {0}")]

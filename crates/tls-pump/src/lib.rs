@@ -41,14 +41,16 @@
 //!
 //! | feature | default | what |
 //! |---|---|---|
-//! | `ring` | yes | the crypto provider *ring*; on wasm32-wasip2 it needs clang to build |
+//! | `pure` | yes | the crypto provider `tls-pump-crypto`, in Rust alone |
+//! | `pq` | yes | with `pure`: X25519MLKEM768, a key exchange that quantum computers do not break |
+//! | `ring` | | the crypto provider *ring*, by `TlsConfigBuilder::ring` or where `pure` is off; on wasm32-wasip2 it needs clang to build |
 //! | `tls12` | yes | TLS 1.2 beside TLS 1.3 |
 //! | `webpki-roots` | yes | Mozilla's root certificates, bundled |
 //! | `native-roots` | | the host's root certificates, where there are any, in place of the bundled |
 //! | `keylog` | | `TlsConfigBuilder::key_log`, to read along with Wireshark |
 //! | `server` | | the server's side of an [`Engine`], for tests and peers |
 //!
-//! Without `ring`, [`TlsConfigBuilder::provider`] must be called.
+//! Without `pure` and `ring`, [`TlsConfigBuilder::provider`] must be called.
 
 mod certificate;
 mod config;

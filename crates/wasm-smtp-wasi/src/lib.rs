@@ -40,7 +40,9 @@
 //!
 //! | feature | default | what |
 //! |---|---|---|
-//! | `ring` | yes | the crypto provider *ring*; it needs clang to build for wasm32-wasip2 |
+//! | `pure` | yes | the crypto provider `tls-pump-crypto`, in Rust alone |
+//! | `pq` | yes | with `pure`: X25519MLKEM768, a key exchange that quantum computers do not break |
+//! | `ring` | | the crypto provider *ring*, where `pure` is off; it needs clang to build for wasm32-wasip2 |
 //! | `tls12` | yes | TLS 1.2 beside TLS 1.3 |
 //! | `webpki-roots` | yes | Mozilla's root certificates, bundled |
 

@@ -101,7 +101,11 @@ impl ConnectOptions {
     }
 }
 
-#[cfg(all(test, feature = "ring", feature = "webpki-roots"))]
+#[cfg(all(
+    test,
+    any(feature = "pure", feature = "ring"),
+    feature = "webpki-roots"
+))]
 mod tests {
     use super::*;
 

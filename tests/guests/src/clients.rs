@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use tls_pump::rustls::crypto::{CryptoProvider, ring};
+use tls_pump::rustls::crypto::CryptoProvider;
 use tls_pump::rustls::pki_types::pem::PemObject;
 use tls_pump::rustls::pki_types::{CertificateDer, ServerName};
 use tls_pump::rustls::version::TLS13;
@@ -19,7 +19,7 @@ use tls_pump::{TlsConfig, TlsStream};
 /// The most plaintext in a record (RFC 8446 section 5.1), and in one call here.
 pub const RECORD: usize = 16 * 1024;
 
-/// The same suite of *ring* on both sides and for both clients, in TLS 1.3.
+/// The same suite on both sides and for both clients, in TLS 1.3.
 pub struct Setup {
     driver: TlsConfig,
     by_hand: Arc<ClientConfig>,
@@ -34,7 +34,20 @@ impl Setup {
     /// When `suite` is not one of TLS 1.3.
     #[must_use]
     pub fn new(identity: &Identity, suite: SupportedCipherSuite) -> Self {
-        let mut provider = ring::default_provider();
+        Self::by(identity, suite, tls_pump_crypto::provider())
+    }
+
+    /// The same, by `provider`.
+    ///
+    /// # Panics
+    ///
+    /// When `suite` is not one of TLS 1.3.
+    #[must_use]
+    pub fn by(
+        identity: &Identity,
+        suite: SupportedCipherSuite,
+        mut provider: CryptoProvider,
+    ) -> Self {
         provider.cipher_suites = vec![suite];
         let provider = Arc::new(provider);
         let driver = TlsConfig::builder().roots_pem(identity.root.clone());

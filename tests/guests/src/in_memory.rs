@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tls_pump::rustls::crypto::{CryptoProvider, ring};
+use tls_pump::rustls::crypto::CryptoProvider;
 use tls_pump::rustls::pki_types::pem::PemObject;
 use tls_pump::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tls_pump::rustls::{ServerConfig, ServerConnection, SupportedProtocolVersion};
@@ -43,7 +43,7 @@ impl Identity {
         }
     }
 
-    /// A server that speaks `version` by `provider`, with tickets.
+    /// A server that speaks `version` by `provider`, and lets its clients resume.
     ///
     /// # Panics
     ///
@@ -58,11 +58,8 @@ impl Identity {
             .with_protocol_versions(&[version])
             .unwrap()
             .with_no_client_auth();
-        let mut config = config
-            .with_single_cert(self.chain.clone(), self.key.clone_key())
-            .unwrap();
-        config.ticketer = ring::Ticketer::new().unwrap();
-        Arc::new(config)
+        let config = config.with_single_cert(self.chain.clone(), self.key.clone_key());
+        Arc::new(config.unwrap())
     }
 }
 

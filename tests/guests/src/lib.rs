@@ -5,6 +5,7 @@
 //! whatever works in one works in all.
 
 pub mod clients;
+pub mod handshakes;
 pub mod in_memory;
 pub mod throughput;
 pub mod tls;

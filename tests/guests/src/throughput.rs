@@ -6,7 +6,7 @@ use crate::in_memory::{Identity, Server};
 use crate::median;
 use std::time::{Duration, Instant};
 use tls_pump::rustls::SupportedCipherSuite;
-use tls_pump::rustls::crypto::ring::cipher_suite;
+use tls_pump_crypto::cipher_suite;
 
 /// How much plaintext is prepared at once, in bytes.
 const PIECE: usize = 1024 * 1024;

@@ -2,12 +2,12 @@
 //! writes once more. Alone in its program, since the allocator counts for all of
 //! it.
 
-use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use test_guests::clients::{ByHand, Client, Driver, RECORD, Setup};
 use test_guests::in_memory::{Identity, Server};
 use test_host::server_folder::ServerFolder;
+use tls_pump_crypto::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
 #[global_allocator]
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

@@ -1,0 +1,202 @@
+//! The signatures of certificates and handshakes.
+
+mod rsa;
+
+use crate::kx::uncompressed;
+use ecdsa::signature::hazmat::PrehashVerifier;
+use p256::ecdsa;
+use rustls::SignatureScheme;
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::crypto::hash::Output;
+use rustls::pki_types::{
+    AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
+};
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
+
+/// As rustls' own providers have them: TLS 1.2 fixes the hash by the scheme's
+/// name, but not the curve.
+pub(crate) static ALGORITHMS: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
+    all: &[
+        ECDSA_P256_SHA256,
+        ECDSA_P256_SHA384,
+        ECDSA_P384_SHA256,
+        ECDSA_P384_SHA384,
+        &Ed25519,
+        RSA_PSS_SHA256,
+        RSA_PSS_SHA384,
+        RSA_PSS_SHA512,
+        RSA_PKCS1_SHA256,
+        RSA_PKCS1_SHA384,
+        RSA_PKCS1_SHA512,
+    ],
+    mapping: &[
+        (
+            SignatureScheme::ECDSA_NISTP384_SHA384,
+            &[ECDSA_P384_SHA384, ECDSA_P256_SHA384],
+        ),
+        (
+            SignatureScheme::ECDSA_NISTP256_SHA256,
+            &[ECDSA_P256_SHA256, ECDSA_P384_SHA256],
+        ),
+        (SignatureScheme::ED25519, &[&Ed25519]),
+        (SignatureScheme::RSA_PSS_SHA512, &[RSA_PSS_SHA512]),
+        (SignatureScheme::RSA_PSS_SHA384, &[RSA_PSS_SHA384]),
+        (SignatureScheme::RSA_PSS_SHA256, &[RSA_PSS_SHA256]),
+        (SignatureScheme::RSA_PKCS1_SHA512, &[RSA_PKCS1_SHA512]),
+        (SignatureScheme::RSA_PKCS1_SHA384, &[RSA_PKCS1_SHA384]),
+        (SignatureScheme::RSA_PKCS1_SHA256, &[RSA_PKCS1_SHA256]),
+    ],
+};
+
+type Algorithm = &'static dyn SignatureVerificationAlgorithm;
+
+static ECDSA_P256_SHA256: Algorithm = &Ecdsa(Curve::P256, Hash::Sha256);
+static ECDSA_P256_SHA384: Algorithm = &Ecdsa(Curve::P256, Hash::Sha384);
+static ECDSA_P384_SHA256: Algorithm = &Ecdsa(Curve::P384, Hash::Sha256);
+static ECDSA_P384_SHA384: Algorithm = &Ecdsa(Curve::P384, Hash::Sha384);
+static RSA_PSS_SHA256: Algorithm = &Rsa(Padding::Pss, Hash::Sha256);
+static RSA_PSS_SHA384: Algorithm = &Rsa(Padding::Pss, Hash::Sha384);
+static RSA_PSS_SHA512: Algorithm = &Rsa(Padding::Pss, Hash::Sha512);
+static RSA_PKCS1_SHA256: Algorithm = &Rsa(Padding::Pkcs1, Hash::Sha256);
+static RSA_PKCS1_SHA384: Algorithm = &Rsa(Padding::Pkcs1, Hash::Sha384);
+static RSA_PKCS1_SHA512: Algorithm = &Rsa(Padding::Pkcs1, Hash::Sha512);
+
+#[derive(Clone, Copy, Debug)]
+enum Hash {
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+impl Hash {
+    fn of(self, message: &[u8]) -> Output {
+        match self {
+            Self::Sha256 => Output::new(&Sha256::digest(message)),
+            Self::Sha384 => Output::new(&Sha384::digest(message)),
+            Self::Sha512 => Output::new(&Sha512::digest(message)),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Curve {
+    P256,
+    P384,
+}
+
+#[derive(Debug)]
+struct Ecdsa(Curve, Hash);
+
+impl SignatureVerificationAlgorithm for Ecdsa {
+    fn verify_signature(
+        &self,
+        public_key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
+        let Self(curve, hash) = self;
+        let key = uncompressed(public_key).ok_or(InvalidSignature)?;
+        let hash = hash.of(message);
+        match curve {
+            Curve::P256 => p256::ecdsa::VerifyingKey::from_sec1_bytes(key).and_then(|key| {
+                let signature = p256::ecdsa::Signature::from_der(signature)?;
+                key.verify_prehash(hash.as_ref(), &signature)
+            }),
+            Curve::P384 => p384::ecdsa::VerifyingKey::from_sec1_bytes(key).and_then(|key| {
+                let signature = p384::ecdsa::Signature::from_der(signature)?;
+                key.verify_prehash(hash.as_ref(), &signature)
+            }),
+        }
+        .map_err(|_| InvalidSignature)
+    }
+
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        match self.0 {
+            Curve::P256 => alg_id::ECDSA_P256,
+            Curve::P384 => alg_id::ECDSA_P384,
+        }
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        match self.1 {
+            Hash::Sha256 => alg_id::ECDSA_SHA256,
+            Hash::Sha384 => alg_id::ECDSA_SHA384,
+            Hash::Sha512 => alg_id::ECDSA_SHA512,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Ed25519;
+
+impl SignatureVerificationAlgorithm for Ed25519 {
+    /// Refuses keys and commitments of small order, as well as what RFC 8032
+    /// section 5.1.7 refuses.
+    fn verify_signature(
+        &self,
+        public_key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
+        let key = public_key.try_into().map_err(|_| InvalidSignature)?;
+        ed25519_dalek::VerifyingKey::from_bytes(key)
+            .and_then(|key| key.verify_strict(message, &signature.try_into()?))
+            .map_err(|_| InvalidSignature)
+    }
+
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        alg_id::ED25519
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        alg_id::ED25519
+    }
+}
+
+/// RFC 8017 section 8.
+#[derive(Clone, Copy, Debug)]
+enum Padding {
+    /// With a salt as long as the hash (RFC 8446 section 4.2.3).
+    Pss,
+    Pkcs1,
+}
+
+#[derive(Debug)]
+struct Rsa(Padding, Hash);
+
+impl SignatureVerificationAlgorithm for Rsa {
+    fn verify_signature(
+        &self,
+        public_key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
+        let Self(padding, hash) = *self;
+        let opened = rsa::PublicKey::from_der(public_key).and_then(|key| {
+            let encoded = key.open(signature)?;
+            Some(match padding {
+                Padding::Pkcs1 => encoded == rsa::pkcs1(hash, message, encoded.len())?,
+                Padding::Pss => rsa::is_pss(hash, message, &encoded, key.bits())?,
+            })
+        });
+        match opened {
+            Some(true) => Ok(()),
+            _ => Err(InvalidSignature),
+        }
+    }
+
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        alg_id::RSA_ENCRYPTION
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        match self {
+            Self(Padding::Pss, Hash::Sha256) => alg_id::RSA_PSS_SHA256,
+            Self(Padding::Pss, Hash::Sha384) => alg_id::RSA_PSS_SHA384,
+            Self(Padding::Pss, Hash::Sha512) => alg_id::RSA_PSS_SHA512,
+            Self(Padding::Pkcs1, Hash::Sha256) => alg_id::RSA_PKCS1_SHA256,
+            Self(Padding::Pkcs1, Hash::Sha384) => alg_id::RSA_PKCS1_SHA384,
+            Self(Padding::Pkcs1, Hash::Sha512) => alg_id::RSA_PKCS1_SHA512,
+        }
+    }
+}
