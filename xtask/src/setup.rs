@@ -1,15 +1,11 @@
-//! What has to be on the machine: the target, and clang while TLS is ring's.
+//! What has to be on the machine: the target, and clang where *ring* is built
+//! for it.
 
 use anyhow::{Context as _, bail};
 use xshell::{Shell, cmd};
 
-/// Gets the target if it is missing, and looks for clang.
+/// Gets the target if it is missing.
 pub(crate) fn setup(sh: &Shell) -> anyhow::Result<()> {
-    target(sh)?;
-    clang(sh)
-}
-
-fn target(sh: &Shell) -> anyhow::Result<()> {
     let libraries = cmd!(sh, "rustc --print target-libdir --target wasm32-wasip2")
         .quiet()
         .read();
@@ -22,8 +18,9 @@ fn target(sh: &Shell) -> anyhow::Result<()> {
     )
 }
 
-/// ring compiles C for the component. `CC_wasm32_wasip2` names another compiler.
-fn clang(sh: &Shell) -> anyhow::Result<()> {
+/// ring compiles C for the component: comparisons with it need clang.
+/// `CC_wasm32_wasip2` names another compiler.
+pub(crate) fn clang(sh: &Shell) -> anyhow::Result<()> {
     let compiler = sh
         .var("CC_wasm32_wasip2")
         .unwrap_or_else(|_| "clang".into());
@@ -34,7 +31,7 @@ fn clang(sh: &Shell) -> anyhow::Result<()> {
     {
         Ok(targets) if targets.contains("wasm32") => Ok(()),
         _ => bail!(
-            "TLS needs clang with its WebAssembly backend to build for wasm32-wasip2: install it by `apt-get install clang` (Debian, Ubuntu), `dnf install clang` (Fedora) or `brew install llvm` (macOS, then set CC_wasm32_wasip2 to its bin/clang)"
+            "*ring* needs clang with its WebAssembly backend to build for wasm32-wasip2: install it by `apt-get install clang` (Debian, Ubuntu), `dnf install clang` (Fedora) or `brew install llvm` (macOS, then set CC_wasm32_wasip2 to its bin/clang)"
         ),
     }
 }

@@ -80,7 +80,7 @@ pub struct TlsConfigBuilder {
     client_certificate: Option<ClientCertificate>,
     alpn: Vec<Vec<u8>>,
     min_version: Version,
-    chacha20_first: bool,
+    chacha20_first: Option<bool>,
     sessions: usize,
     time_provider: Option<Arc<dyn TimeProvider>>,
     #[cfg(feature = "keylog")]
@@ -99,7 +99,7 @@ impl Default for TlsConfigBuilder {
             alpn: Vec::new(),
             min_version: Version::Tls12,
             // No AES instruction is to be had there.
-            chacha20_first: cfg!(target_family = "wasm"),
+            chacha20_first: cfg!(target_family = "wasm").then_some(true),
             sessions: SESSIONS,
             time_provider: None,
             #[cfg(feature = "keylog")]
@@ -204,12 +204,13 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// Whether the ChaCha20-Poly1305 suites go before the provider's others,
-    /// whose order stays. Default: on wasm only, where they are several times
-    /// faster. Many servers choose by their own order.
+    /// Whether the ChaCha20-Poly1305 suites go before the provider's others or
+    /// after them; the order of the others stays. Default: before them on wasm,
+    /// where they are several times faster; elsewhere as the provider has them.
+    /// Many servers choose by their own order.
     #[must_use]
     pub fn chacha20_first(mut self, first: bool) -> Self {
-        self.chacha20_first = first;
+        self.chacha20_first = Some(first);
         self
     }
 
@@ -339,17 +340,18 @@ impl TlsConfigBuilder {
 
     /// The provider with its suites in order.
     fn suited(&self, provider: Arc<CryptoProvider>) -> Arc<CryptoProvider> {
-        if !self.chacha20_first {
+        let Some(first) = self.chacha20_first else {
             return provider;
-        }
+        };
         let mut provider = CryptoProvider::clone(&provider);
         provider.cipher_suites.sort_by_key(|suite| {
-            !matches!(
+            let is_chacha20 = matches!(
                 suite.suite(),
                 CipherSuite::TLS13_CHACHA20_POLY1305_SHA256
                     | CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
                     | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
-            )
+            );
+            is_chacha20 != first
         });
         Arc::new(provider)
     }

@@ -1,6 +1,6 @@
 //! Each fault of a server's certificate: its kind, its sentence, its alert.
 
-#![cfg(all(feature = "ring", feature = "tls12"))]
+#![cfg(all(any(feature = "pure", feature = "ring"), feature = "tls12"))]
 
 mod common;
 

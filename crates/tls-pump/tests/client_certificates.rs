@@ -1,6 +1,6 @@
 //! Clients that show a certificate (mTLS).
 
-#![cfg(all(feature = "ring", feature = "tls12"))]
+#![cfg(all(any(feature = "pure", feature = "ring"), feature = "tls12"))]
 
 mod common;
 

@@ -1,12 +1,11 @@
 //! What a configuration refuses to be made of.
 
-#![cfg(all(feature = "ring", feature = "tls12"))]
+#![cfg(all(any(feature = "pure", feature = "ring"), feature = "tls12"))]
 
 mod common;
 
-use common::Ca;
+use common::{Ca, provider};
 use std::sync::Arc;
-use tls_pump::rustls::crypto::ring;
 use tls_pump::{Error, TlsConfig};
 
 #[test]
@@ -30,7 +29,7 @@ fn protocols_that_alpn_cannot_carry_make_no_config() {
 
 #[test]
 fn a_provider_without_ciphers_makes_no_config() {
-    let mut provider = ring::default_provider();
+    let mut provider = provider();
     provider.cipher_suites.clear();
     let builder = TlsConfig::builder().roots_pem(Ca::new().pem());
     let error = builder.provider(Arc::new(provider)).build().unwrap_err();

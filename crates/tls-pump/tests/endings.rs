@@ -1,6 +1,6 @@
 //! How connections end: by the peer, by its certificate, by the stream below.
 
-#![cfg(all(feature = "ring", feature = "tls12"))]
+#![cfg(all(any(feature = "pure", feature = "ring"), feature = "tls12"))]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! `Engine`, `TlsConfig` and the errors, without any stream.
 
-#![cfg(all(feature = "ring", feature = "tls12"))]
+#![cfg(all(any(feature = "pure", feature = "ring"), feature = "tls12"))]
 
 mod common;
 

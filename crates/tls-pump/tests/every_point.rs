@@ -1,7 +1,7 @@
 //! The driver when the stream below waits, fails or is short, at each point of
 //! a conversation in turn.
 
-#![cfg(all(feature = "ring", feature = "tls12"))]
+#![cfg(all(any(feature = "pure", feature = "ring"), feature = "tls12"))]
 
 mod common;
 

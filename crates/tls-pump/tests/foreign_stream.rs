@@ -1,7 +1,11 @@
 //! Over a stream that is not ours: sockets of async-net, with a server of plain
 //! rustls at the other end.
 
-#![cfg(all(feature = "ring", feature = "tls12", not(target_family = "wasm")))]
+#![cfg(all(
+    any(feature = "pure", feature = "ring"),
+    feature = "tls12",
+    not(target_family = "wasm")
+))]
 
 mod common;
 

@@ -1,6 +1,11 @@
 //! The fuzz targets, fed by chance: cargo-fuzz finds more, but needs more.
 
-#![cfg(all(feature = "ring", feature = "tls12", feature = "server"))]
+#![cfg(all(
+    feature = "ring",
+    feature = "tls12",
+    feature = "server",
+    not(target_family = "wasm")
+))]
 
 #[path = "../fuzz/src/lib.rs"]
 mod targets;

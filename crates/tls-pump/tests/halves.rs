@@ -1,7 +1,7 @@
 //! Two tasks with a half of the stream each: either is woken for what it waits
 //! for, although the other polls the stream below too.
 
-#![cfg(all(feature = "ring", feature = "tls12"))]
+#![cfg(all(any(feature = "pure", feature = "ring"), feature = "tls12"))]
 
 mod common;
 

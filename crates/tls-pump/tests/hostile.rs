@@ -1,17 +1,21 @@
 //! What a hostile peer, or one at its end, may not get: bytes lost in silence,
 //! work or text without measure, a panic, wrong advice.
 
-#![cfg(all(feature = "ring", feature = "tls12", feature = "server"))]
+#![cfg(all(
+    any(feature = "pure", feature = "ring"),
+    feature = "tls12",
+    feature = "server"
+))]
 
 mod common;
 
-use common::{BOTH, Ca, NAME, Pair, TLS12, TLS13, take};
+use common::{BOTH, Ca, NAME, Pair, TLS12, TLS13, provider, take};
 use futures_io::AsyncRead as _;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tls_pump::rustls::crypto::{CipherSuiteCommon, CryptoProvider, ring};
+use tls_pump::rustls::crypto::{CipherSuiteCommon, CryptoProvider};
 use tls_pump::rustls::pki_types::{
     AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm,
 };
@@ -22,7 +26,7 @@ use tls_pump::{CertificateErrorKind as Kind, Engine, Error, Policy, TlsaRecord};
 #[test]
 fn what_is_written_past_the_limit_of_a_tls12_key_is_not_dropped_silently() {
     let ca = Ca::new();
-    let suite = ring::cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256;
+    let suite = tls_pump_crypto::cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256;
     let SupportedCipherSuite::Tls12(suite) = suite else {
         panic!();
     };
@@ -39,7 +43,7 @@ fn what_is_written_past_the_limit_of_a_tls12_key_is_not_dropped_silently() {
     }));
     let provider = CryptoProvider {
         cipher_suites: vec![SupportedCipherSuite::Tls12(limited)],
-        ..ring::default_provider()
+        ..tls_pump_crypto::provider()
     };
     let client = ca.client_with(|builder| builder.provider(Arc::new(provider)));
     let mut pair = Pair::new(&client, &ca.server(&TLS12));
@@ -95,7 +99,7 @@ fn the_work_on_a_hostile_chain_does_not_grow_with_the_tlsa_records() {
     // Of the right name, but by another root of the same name.
     let forged = Ca::new().below(|_| ());
     let identity = forged.issue(|_| ()).with(&[&forged; 90]);
-    let mut provider = ring::default_provider();
+    let mut provider = provider();
     let algorithms = &mut provider.signature_verification_algorithms;
     let all: Vec<_> = algorithms
         .all

@@ -1,7 +1,7 @@
 //! What an idle connection keeps. Alone in its program, since the allocator
 //! counts for all of it.
 
-#![cfg(all(feature = "ring", feature = "tls12"))]
+#![cfg(all(any(feature = "pure", feature = "ring"), feature = "tls12"))]
 
 mod common;
 

@@ -1,6 +1,10 @@
 //! The log of secrets has what a reader needs, and nobody gets it unasked.
 
-#![cfg(all(feature = "ring", feature = "tls12", feature = "keylog"))]
+#![cfg(all(
+    any(feature = "pure", feature = "ring"),
+    feature = "tls12",
+    feature = "keylog"
+))]
 
 mod common;
 

@@ -1,7 +1,7 @@
 //! How each policy authenticates, and that none forgoes the handshake's
 //! signature.
 
-#![cfg(all(feature = "ring", feature = "tls12"))]
+#![cfg(all(any(feature = "pure", feature = "ring"), feature = "tls12"))]
 
 mod common;
 

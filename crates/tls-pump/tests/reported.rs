@@ -2,7 +2,7 @@
 //! (`64 KiB kept per idle connection` is in `idle_memory.rs`, which counts what
 //! is allocated.)
 
-#![cfg(all(feature = "ring", feature = "tls12"))]
+#![cfg(all(any(feature = "pure", feature = "ring"), feature = "tls12"))]
 
 mod common;
 

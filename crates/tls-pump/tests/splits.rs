@@ -1,7 +1,11 @@
 //! Two engines in memory: however ciphertext is split, and wherever it ends,
 //! the same comes out.
 
-#![cfg(all(feature = "ring", feature = "server", feature = "tls12"))]
+#![cfg(all(
+    any(feature = "pure", feature = "ring"),
+    feature = "server",
+    feature = "tls12"
+))]
 
 mod common;
 

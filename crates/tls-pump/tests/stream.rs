@@ -1,6 +1,6 @@
 //! `TlsStream` over a pipe: what arrives, in how many writes, and when.
 
-#![cfg(all(feature = "ring", feature = "tls12"))]
+#![cfg(all(any(feature = "pure", feature = "ring"), feature = "tls12"))]
 
 mod common;
 

@@ -14,7 +14,7 @@ use tls_pump::{Engine, Error, TlsConfig, TlsStream};
 
 pub(crate) mod pki;
 
-pub(crate) use pki::{BOTH, Ca, Identity, NAME, TLS12, TLS13};
+pub(crate) use pki::{BOTH, Ca, Identity, NAME, TLS12, TLS13, provider};
 
 /// A record that no key opens.
 pub(crate) const BAD_RECORD: [u8; 25] = {

@@ -1,11 +1,14 @@
 //! Certificate authorities made afresh for each test, and what they issue.
 
+use p256::ecdsa::signature::Signer as _;
+use p256::elliptic_curve::Generate as _;
+use p256::pkcs8::{EncodePrivateKey as _, LineEnding};
 use rcgen::{BasicConstraints, CertificateParams, CertificateRevocationListParams};
-use rcgen::{CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyIdMethod, KeyPair};
-use rcgen::{PublicKeyData as _, RevokedCertParams, SerialNumber};
+use rcgen::{CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyIdMethod};
+use rcgen::{PublicKeyData, RevokedCertParams, SerialNumber};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tls_pump::rustls::crypto::ring::sign::any_supported_type;
+use tls_pump::rustls::crypto::CryptoProvider;
 use tls_pump::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use tls_pump::rustls::server::WebPkiClientVerifier;
 use tls_pump::rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -22,7 +25,7 @@ pub(crate) const BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
 pub(crate) type Version = &'static SupportedProtocolVersion;
 
 /// A certificate authority with a fresh key.
-pub(crate) struct Ca(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Ca(CertifiedIssuer<'static, Key>);
 
 impl Ca {
     pub(crate) fn new() -> Self {
@@ -32,7 +35,7 @@ impl Ca {
     /// Two of the same name but with two keys would be told apart only by a
     /// wrong signature.
     pub(crate) fn named(name: &str) -> Self {
-        let key = KeyPair::generate().unwrap();
+        let key = Key::generate();
         Self(CertifiedIssuer::self_signed(authority(name), key).unwrap())
     }
 
@@ -40,7 +43,7 @@ impl Ca {
     pub(crate) fn below(&self, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut params = authority("test intermediate");
         change(&mut params);
-        let key = KeyPair::generate().unwrap();
+        let key = Key::generate();
         Self(CertifiedIssuer::signed_by(params, key, &self.0).unwrap())
     }
 
@@ -73,7 +76,7 @@ impl Ca {
 
     /// A certificate for [`NAME`], or as changed, with a fresh key.
     pub(crate) fn issue(&self, change: impl FnOnce(&mut CertificateParams)) -> Identity {
-        let key = KeyPair::generate().unwrap();
+        let key = Key::generate();
         let certificate = leaf(change).signed_by(&key, &self.0).unwrap();
         Identity {
             chain: vec![certificate.der().clone()],
@@ -96,7 +99,7 @@ impl Ca {
             crl_number: SerialNumber::from_slice(&[1]),
             issuing_distribution_point: None,
             revoked_certs: serials.iter().map(revoke).collect(),
-            key_identifier_method: KeyIdMethod::Sha256,
+            key_identifier_method: key_id(),
         };
         params.signed_by(&self.0).unwrap().pem().unwrap()
     }
@@ -110,9 +113,9 @@ impl Ca {
     pub(crate) fn server_for_clients(&self, version: Version) -> Arc<ServerConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(self.der()).unwrap();
-        let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider().into());
         let identity = self.issue(|_| ());
-        let config = ServerConfig::builder_with_provider(provider())
+        let config = ServerConfig::builder_with_provider(provider().into())
             .with_protocol_versions(&[version])
             .unwrap()
             .with_client_cert_verifier(verifier.build().unwrap())
@@ -124,13 +127,13 @@ impl Ca {
 /// A certificate and what has to be sent with it, and its key.
 pub(crate) struct Identity {
     pub(crate) chain: Vec<CertificateDer<'static>>,
-    pub(crate) key: KeyPair,
+    pub(crate) key: Key,
 }
 
 impl Identity {
     /// One that vouches for itself.
     pub(crate) fn self_signed(change: impl FnOnce(&mut CertificateParams)) -> Self {
-        let key = KeyPair::generate().unwrap();
+        let key = Key::generate();
         let certificate = leaf(change).self_signed(&key).unwrap();
         Self {
             chain: vec![certificate.der().clone()],
@@ -145,7 +148,7 @@ impl Identity {
     }
 
     pub(crate) fn server(&self, versions: &[Version]) -> Arc<ServerConfig> {
-        let config = ServerConfig::builder_with_provider(provider())
+        let config = ServerConfig::builder_with_provider(provider().into())
             .with_protocol_versions(versions)
             .unwrap()
             .with_no_client_auth()
@@ -154,7 +157,13 @@ impl Identity {
     }
 
     pub(crate) fn key_der(&self) -> PrivatePkcs8KeyDer<'static> {
-        self.key.serialize_der().into()
+        self.key
+            .0
+            .to_pkcs8_der()
+            .unwrap()
+            .as_bytes()
+            .to_vec()
+            .into()
     }
 
     /// The chain as PEM text.
@@ -171,7 +180,8 @@ impl Identity {
 /// its own.
 pub(crate) fn impostor(shown: &[CertificateDer<'static>], version: Version) -> Arc<ServerConfig> {
     let own = Identity::self_signed(|_| ());
-    let key = any_supported_type(&own.key_der().into()).unwrap();
+    let key = provider().key_provider;
+    let key = key.load_private_key(own.key_der().into()).unwrap();
     let certified = CertifiedKey::new(shown.to_vec(), key);
     let mut config = ServerConfig::clone(&own.server(&[version]));
     config.cert_resolver = Arc::new(SingleCertAndKey::from(certified));
@@ -195,8 +205,56 @@ fn base64(bytes: &[u8]) -> String {
     bytes.chunks(3).flat_map(encode).collect()
 }
 
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
+/// The server's: where there are two, it is not the client's.
+pub(crate) fn provider() -> CryptoProvider {
+    #[cfg(feature = "ring")]
+    return rustls::crypto::ring::default_provider();
+    #[cfg(not(feature = "ring"))]
+    tls_pump_crypto::provider()
+}
+
+/// A key for signatures: ECDSA P-256.
+pub(crate) struct Key(p256::ecdsa::SigningKey, Vec<u8>);
+
+impl Key {
+    fn generate() -> Self {
+        let key = p256::ecdsa::SigningKey::generate();
+        let point = key.verifying_key().to_sec1_point(false);
+        Self(key, point.as_bytes().to_vec())
+    }
+
+    pub(crate) fn serialize_pem(&self) -> String {
+        let pem = self.0.to_pkcs8_pem(LineEnding::LF);
+        pem.unwrap().as_str().to_owned()
+    }
+}
+
+impl PublicKeyData for Key {
+    fn der_bytes(&self) -> &[u8] {
+        &self.1
+    }
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        &rcgen::PKCS_ECDSA_P256_SHA256
+    }
+}
+
+impl rcgen::SigningKey for Key {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        let signature: p256::ecdsa::DerSignature = self.0.sign(message);
+        Ok(signature.as_bytes().to_vec())
+    }
+}
+
+/// Without a hash of rcgen's, keys have numbers.
+fn key_id() -> KeyIdMethod {
+    KeyIdMethod::PreSpecified(next().to_be_bytes().to_vec())
+}
+
+/// A number that was not there before.
+fn next() -> u64 {
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    COUNT.fetch_add(1, Ordering::Relaxed)
 }
 
 fn authority(name: &str) -> CertificateParams {
@@ -204,15 +262,18 @@ fn authority(name: &str) -> CertificateParams {
     params.distinguished_name = common_name(name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.use_authority_key_identifier_extension = true;
+    params.serial_number = Some(next().into());
+    params.key_identifier_method = key_id();
     params
 }
 
 fn leaf(change: impl FnOnce(&mut CertificateParams)) -> CertificateParams {
     // rcgen's default name is the same for all, which makes issuers of their own.
-    static COUNT: AtomicU64 = AtomicU64::new(1);
     let mut params = CertificateParams::new([NAME.to_owned()]).unwrap();
-    let name = format!("server {}", COUNT.fetch_add(1, Ordering::Relaxed));
-    params.distinguished_name = common_name(&name);
+    let number = next();
+    params.distinguished_name = common_name(&format!("server {number}"));
+    params.serial_number = Some(number.into());
+    params.key_identifier_method = key_id();
     change(&mut params);
     params
 }
