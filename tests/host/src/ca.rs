@@ -10,7 +10,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
 };
-use rustls::crypto::ring;
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
@@ -59,6 +59,20 @@ impl Ca {
         names: &[&str],
         versions: &[&'static SupportedProtocolVersion],
     ) -> Arc<ServerConfig> {
+        self.server_config_by(names, versions, ring::default_provider())
+    }
+
+    /// The same, by `provider`.
+    ///
+    /// # Panics
+    /// As [`server_config`](Self::server_config), and when `provider` does not speak one of
+    /// `versions`.
+    pub fn server_config_by(
+        &self,
+        names: &[&str],
+        versions: &[&'static SupportedProtocolVersion],
+        provider: CryptoProvider,
+    ) -> Arc<ServerConfig> {
         let key = new_key();
         let leaf = leaf_params(names)
             .signed_by(&key, &self.0)
@@ -66,9 +80,9 @@ impl Ca {
 
         // The provider is named because a process-wide default would depend on which test ran
         // first.
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(versions)
-            .expect("ring speaks both versions")
+            .expect("the provider speaks the versions")
             .with_no_client_auth()
             .with_single_cert(
                 vec![leaf.der().clone()],

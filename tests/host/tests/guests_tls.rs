@@ -2,6 +2,7 @@
 //! same name. (`tls_yamux` is in guests_peers.rs.)
 
 use rustls::SupportedProtocolVersion;
+use rustls::crypto::{CryptoProvider, aws_lc_rs, ring};
 use rustls::version::{TLS12, TLS13};
 use std::path::Path;
 use test_host::ca::{Ca, LOCAL_NAMES};
@@ -152,5 +153,31 @@ async fn tls_handshakes() {
         let guest = with_server("tls_handshakes", &folder).arg(1);
         let run = guest.run().await.expect_success();
         assert_eq!(run.stdout.lines().count(), 2);
+    }
+}
+
+/// aws-lc-rs is a peer whose ML-KEM is not ours. One without the hybrid group
+/// finds the share of X25519 beside it.
+#[tokio::test]
+async fn tls_group() {
+    let hybrid_only = CryptoProvider {
+        kx_groups: vec![aws_lc_rs::kx_group::X25519MLKEM768],
+        ..aws_lc_rs::default_provider()
+    };
+    for (provider, group) in [
+        (hybrid_only, "X25519MLKEM768"),
+        (aws_lc_rs::default_provider(), "X25519MLKEM768"),
+        (ring::default_provider(), "X25519"),
+    ] {
+        let ca = Ca::new();
+        let config = ca.server_config_by(&LOCAL_NAMES, &[&TLS13], provider);
+        let echo = PeerServer::start_tls(Peer::Echo, config).await.unwrap();
+        let echo = (echo, CaFolder::new(&ca).unwrap());
+        let run = guest("tls_group", "own", &echo).run().await;
+        let run = run.expect_success();
+        assert_eq!(
+            run.stdout.trim(),
+            format!("TLSv1.3 CHACHA20_POLY1305_SHA256 {group}"),
+        );
     }
 }

@@ -272,9 +272,9 @@ fn leaf(change: impl FnOnce(&mut CertificateParams)) -> CertificateParams {
     let mut params = CertificateParams::new([NAME.to_owned()]).unwrap();
     let number = next();
     params.distinguished_name = common_name(&format!("server {number}"));
-    params.serial_number = Some(number.into());
     params.key_identifier_method = key_id();
     change(&mut params);
+    params.serial_number.get_or_insert(number.into());
     params
 }
 

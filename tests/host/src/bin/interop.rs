@@ -2,6 +2,9 @@
 //! refused: `cargo xtask interop` gives it the lab's `READY host port kind` and
 //! `CA file` lines on standard input. The kinds are `smtps-NAME`, where NAME is
 //! that of a certificate, or of a TLS too old; others are passed over.
+//!
+//! `cargo xtask interop GROUP` wants the ordinary servers (`smtps`) to agree on
+//! that group for the key exchange.
 
 use async_net::TcpStream;
 use futures_lite::AsyncWriteExt as _;
@@ -16,9 +19,9 @@ use tls_pump::{CertificateErrorKind as Kind, Error, TlsConfig, TlsStream};
 const NAME: &str = "mail.test.local";
 
 /// What a server must be found to be.
-fn verdict(result: &Result<(), Error>) -> String {
+fn verdict<T>(result: &Result<T, Error>) -> String {
     match result {
-        Ok(()) => "accepted".into(),
+        Ok(_) => "accepted".into(),
         Err(error) => match error.certificate_kind() {
             Some(Kind::NameMismatch { .. }) => "NameMismatch".into(),
             Some(Kind::AddressMismatch { .. }) => "AddressMismatch".into(),
@@ -54,17 +57,24 @@ fn expected(kind: &str) -> Option<&'static str> {
     })
 }
 
-async fn handshake(config: &TlsConfig, host: &str, port: u16, name: &str) -> Result<(), Error> {
+async fn handshake(
+    config: &TlsConfig,
+    host: &str,
+    port: u16,
+    name: &str,
+) -> Result<Option<String>, Error> {
     let tcp = TcpStream::connect((host, port)).await?;
     let mut stream = TlsStream::new(config, name, tcp)?;
     stream.handshake().await?;
     // A server that refuses our side says so only after this.
     stream.flush().await?;
     stream.close().await?;
-    Ok(())
+    Ok(stream.connection_info().and_then(|info| info.group))
 }
 
 struct Lab {
+    /// What ordinary servers have to agree on.
+    group: Option<String>,
     /// Where the lab keeps its certificates.
     folder: PathBuf,
     wrong: usize,
@@ -83,13 +93,27 @@ impl Lab {
     }
 
     fn check(&mut self, kind: &str, host: &str, port: u16) -> Result<(), Box<dyn StdError>> {
-        let Some(expected) = expected(kind) else {
+        if kind == "smtps" {
+            return self.check_group(host, port);
+        }
+        let Some(expected) = kind.strip_prefix("smtps-").and_then(expected) else {
             return Ok(());
         };
+        let kind = &kind["smtps-".len()..];
         self.compare(kind, host, port, NAME, expected)?;
         if kind == "wronghost" {
             self.compare(kind, host, port, host, "AddressMismatch")?;
         }
+        Ok(())
+    }
+
+    fn check_group(&mut self, host: &str, port: u16) -> Result<(), Box<dyn StdError>> {
+        let found = block_on(handshake(&self.config("smtps")?, host, port, NAME))?;
+        let differs = self.group.is_some() && found != self.group;
+        self.wrong += usize::from(differs);
+        let found = found.unwrap_or_default();
+        let differs = if differs { "DIFFERS: " } else { "" };
+        println!("| smtps | {differs}{found} | |");
         Ok(())
     }
 
@@ -103,7 +127,7 @@ impl Lab {
     ) -> Result<(), Box<dyn StdError>> {
         let result = block_on(handshake(&self.config(kind)?, host, port, name));
         let found = verdict(&result);
-        let text = result.map_or_else(|error| error.to_string(), |()| String::new());
+        let text = result.map_or_else(|error| error.to_string(), |_| String::new());
         let differs = if found == expected { "" } else { "DIFFERS: " };
         self.wrong += usize::from(found != expected);
         println!("| {kind} | {differs}{found} | {text} |");
@@ -124,12 +148,14 @@ fn main() -> Result<ExitCode, Box<dyn StdError>> {
         _ => None,
     });
     let folder = folder.ok_or("no `CA file` line: pipe the output of the lab's `up badcerts`")?;
-    let mut lab = Lab { folder, wrong: 0 };
+    let mut lab = Lab {
+        group: std::env::args().nth(1),
+        folder,
+        wrong: 0,
+    };
     println!("| server | found | sentence |\n|---|---|---|");
     for words in words() {
-        if let ["READY", host @ "127.0.0.1", port, kind] = words[..]
-            && let Some(kind) = kind.strip_prefix("smtps-")
-        {
+        if let ["READY", host @ "127.0.0.1", port, kind] = words[..] {
             lab.check(kind, host, port.parse()?)?;
         }
     }
