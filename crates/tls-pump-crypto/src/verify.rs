@@ -28,6 +28,9 @@ pub(crate) static ALGORITHMS: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorit
         RSA_PKCS1_SHA256,
         RSA_PKCS1_SHA384,
         RSA_PKCS1_SHA512,
+        &Rsa(Padding::Pkcs1WithoutNull, Hash::Sha256),
+        &Rsa(Padding::Pkcs1WithoutNull, Hash::Sha384),
+        &Rsa(Padding::Pkcs1WithoutNull, Hash::Sha512),
     ],
     mapping: &[
         (
@@ -159,6 +162,9 @@ enum Padding {
     /// With a salt as long as the hash (RFC 8446 section 4.2.3).
     Pss,
     Pkcs1,
+    /// In certificates whose algorithm's parameters are absent, where they should
+    /// be NULL: clients accept both (RFC 4055 section 5).
+    Pkcs1WithoutNull,
 }
 
 #[derive(Debug)]
@@ -175,7 +181,9 @@ impl SignatureVerificationAlgorithm for Rsa {
         let opened = rsa::PublicKey::from_der(public_key).and_then(|key| {
             let encoded = key.open(signature)?;
             Some(match padding {
-                Padding::Pkcs1 => encoded == rsa::pkcs1(hash, message, encoded.len())?,
+                Padding::Pkcs1 | Padding::Pkcs1WithoutNull => {
+                    encoded == rsa::pkcs1(hash, message, encoded.len())?
+                }
                 Padding::Pss => rsa::is_pss(hash, message, &encoded, key.bits())?,
             })
         });
@@ -197,6 +205,11 @@ impl SignatureVerificationAlgorithm for Rsa {
             Self(Padding::Pkcs1, Hash::Sha256) => alg_id::RSA_PKCS1_SHA256,
             Self(Padding::Pkcs1, Hash::Sha384) => alg_id::RSA_PKCS1_SHA384,
             Self(Padding::Pkcs1, Hash::Sha512) => alg_id::RSA_PKCS1_SHA512,
+            Self(Padding::Pkcs1WithoutNull, hash) => AlgorithmIdentifier::from_slice(match hash {
+                Hash::Sha256 => &[0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11],
+                Hash::Sha384 => &[0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 12],
+                Hash::Sha512 => &[0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 13],
+            }),
         }
     }
 }
