@@ -8,8 +8,8 @@ use chacha20poly1305::ChaCha20Poly1305;
 use rustls::ConnectionTrafficSecrets;
 use rustls::crypto::cipher::{
     AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, MessageDecrypter, MessageEncrypter,
-    NONCE_LEN, Nonce, OutboundOpaqueMessage, OutboundPlainMessage, PrefixedPayload,
-    Tls13AeadAlgorithm, UnsupportedOperationError, make_tls13_aad,
+    Nonce, OutboundOpaqueMessage, OutboundPlainMessage, PrefixedPayload, Tls13AeadAlgorithm,
+    UnsupportedOperationError, make_tls13_aad,
 };
 use rustls::{ContentType, Error, ProtocolVersion};
 use std::marker::PhantomData;
@@ -22,6 +22,7 @@ pub(crate) trait Cipher:
 {
     /// How many bytes of the nonce a record of TLS 1.2 carries: those after the
     /// salt (RFC 5288 section 3), or none (RFC 7905 section 2).
+    #[cfg(feature = "tls12")]
     const EXPLICIT_NONCE_LEN: usize;
 
     fn secrets(key: AeadKey, iv: Iv) -> ConnectionTrafficSecrets;
@@ -60,6 +61,7 @@ pub(crate) trait Cipher:
 }
 
 impl Cipher for Aes128Gcm {
+    #[cfg(feature = "tls12")]
     const EXPLICIT_NONCE_LEN: usize = 8;
 
     fn secrets(key: AeadKey, iv: Iv) -> ConnectionTrafficSecrets {
@@ -68,6 +70,7 @@ impl Cipher for Aes128Gcm {
 }
 
 impl Cipher for Aes256Gcm {
+    #[cfg(feature = "tls12")]
     const EXPLICIT_NONCE_LEN: usize = 8;
 
     fn secrets(key: AeadKey, iv: Iv) -> ConnectionTrafficSecrets {
@@ -76,6 +79,7 @@ impl Cipher for Aes256Gcm {
 }
 
 impl Cipher for ChaCha20Poly1305 {
+    #[cfg(feature = "tls12")]
     const EXPLICIT_NONCE_LEN: usize = 0;
 
     fn secrets(key: AeadKey, iv: Iv) -> ConnectionTrafficSecrets {
@@ -165,11 +169,11 @@ impl<C: Cipher> MessageDecrypter for Tls13<C> {
 
 #[cfg(feature = "tls12")]
 mod tls12 {
-    use super::{Cipher, KeySizeUser, NONCE_LEN, Records, TAG_LEN};
+    use super::{Cipher, KeySizeUser, Records, TAG_LEN};
     use rustls::crypto::cipher::{
         AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, KeyBlockShape, MessageDecrypter,
-        MessageEncrypter, Nonce, OutboundOpaqueMessage, OutboundPlainMessage, PrefixedPayload,
-        Tls12AeadAlgorithm, UnsupportedOperationError, make_tls12_aad,
+        MessageEncrypter, NONCE_LEN, Nonce, OutboundOpaqueMessage, OutboundPlainMessage,
+        PrefixedPayload, Tls12AeadAlgorithm, UnsupportedOperationError, make_tls12_aad,
     };
     use rustls::{ConnectionTrafficSecrets, Error};
 

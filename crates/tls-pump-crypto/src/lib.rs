@@ -6,6 +6,8 @@ mod hash;
 mod kx;
 pub mod kx_group;
 mod sign;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom};

@@ -17,42 +17,54 @@ const SECRET_LEN: usize = 32;
 pub(crate) struct X25519MlKem768;
 
 /// The client's keys, which one exchange consumes.
-struct HybridKey {
+pub(crate) struct HybridKey {
     ml_kem: DecapsulationKey<MlKem768>,
     x25519: Box<X25519Key>,
     share: Vec<u8>,
 }
 
+impl HybridKey {
+    pub(crate) fn new(seed: &[u8; 64], x25519: X25519Key) -> Self {
+        let ml_kem = DecapsulationKey::<MlKem768>::from_seed((*seed).into());
+        let mut share = ml_kem.encapsulation_key().to_bytes().to_vec();
+        share.extend_from_slice(x25519.pub_key());
+        Self {
+            ml_kem,
+            x25519: Box::new(x25519),
+            share,
+        }
+    }
+}
+
+/// The server's side, of its own secrets and the client's share.
+pub(crate) fn answer(
+    client: &[u8],
+    message: &[u8; 32],
+    x25519: X25519Key,
+) -> Result<CompletedKeyExchange, Error> {
+    let (key, point) = split(client)?;
+    let key = key.try_into().map_err(|_| INVALID)?;
+    // It checks that the coefficients are reduced (FIPS 203 section 7.2).
+    let key = EncapsulationKey::<MlKem768>::new(key).map_err(|_| INVALID)?;
+    let (ciphertext, ml_kem) = key.encapsulate_deterministic(&(*message).into());
+    let ml_kem = Zeroizing::new(ml_kem.0);
+    let mut pub_key = ciphertext.to_vec();
+    pub_key.extend_from_slice(x25519.pub_key());
+    Ok(CompletedKeyExchange {
+        group: NamedGroup::X25519MLKEM768,
+        pub_key,
+        secret: secret(&ml_kem, x25519, point)?,
+    })
+}
+
 impl SupportedKxGroup for X25519MlKem768 {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
         let seed = random::<64>()?;
-        let ml_kem = DecapsulationKey::<MlKem768>::from_seed((*seed).into());
-        let x25519 = Box::new(X25519Key::generate()?);
-        let mut share = ml_kem.encapsulation_key().to_bytes().to_vec();
-        share.extend_from_slice(x25519.pub_key());
-        Ok(Box::new(HybridKey {
-            ml_kem,
-            x25519,
-            share,
-        }))
+        Ok(Box::new(HybridKey::new(&seed, X25519Key::generate()?)))
     }
 
     fn start_and_complete(&self, client: &[u8]) -> Result<CompletedKeyExchange, Error> {
-        let (key, point) = split(client)?;
-        let key = key.try_into().map_err(|_| INVALID)?;
-        // It checks that the coefficients are reduced (FIPS 203 section 7.2).
-        let key = EncapsulationKey::<MlKem768>::new(key).map_err(|_| INVALID)?;
-        let message = random::<32>()?;
-        let (ciphertext, ml_kem) = key.encapsulate_deterministic(&(*message).into());
-        let ml_kem = Zeroizing::new(ml_kem.0);
-        let x25519 = X25519Key::generate()?;
-        let mut pub_key = ciphertext.to_vec();
-        pub_key.extend_from_slice(x25519.pub_key());
-        Ok(CompletedKeyExchange {
-            group: self.name(),
-            pub_key,
-            secret: secret(&ml_kem, x25519, point)?,
-        })
+        answer(client, &*random::<32>()?, X25519Key::generate()?)
     }
 
     fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {

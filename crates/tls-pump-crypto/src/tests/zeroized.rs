@@ -1,0 +1,50 @@
+//! What holds secrets wipes them when it is dropped: this does not compile
+//! where a feature for it is off. (Natively, other providers could turn them on
+//! for the tests; in guests there are none.) Poly1305 wipes itself too, but has no
+//! trait that says so.
+
+use aes_gcm::{Aes128Gcm, Aes256Gcm};
+use chacha20poly1305::ChaCha20Poly1305;
+use p256::NistP256;
+use p256::elliptic_curve::SecretKey;
+use p384::NistP384;
+use sha2::{Sha256, Sha384};
+use zeroize::ZeroizeOnDrop;
+
+const fn is_wiped<T: ZeroizeOnDrop>() {}
+
+const _: () = {
+    is_wiped::<Aes128Gcm>();
+    is_wiped::<Aes256Gcm>();
+    is_wiped::<ChaCha20Poly1305>();
+};
+
+// HMAC is made of the cores and the buffer that these are made of.
+const _: () = {
+    is_wiped::<Sha256>();
+    is_wiped::<Sha384>();
+};
+
+const _: () = {
+    is_wiped::<x25519_dalek::StaticSecret>();
+    is_wiped::<x25519_dalek::SharedSecret>();
+    is_wiped::<SecretKey<NistP256>>();
+    is_wiped::<SecretKey<NistP384>>();
+    is_wiped::<p256::ecdh::SharedSecret>();
+    is_wiped::<p384::ecdh::SharedSecret>();
+};
+
+#[cfg(feature = "pq")]
+const _: () = {
+    is_wiped::<ml_kem::DecapsulationKey<ml_kem::MlKem768>>();
+    is_wiped::<sha3::Sha3_256>();
+    is_wiped::<sha3::Sha3_512>();
+    is_wiped::<shake::Shake128>();
+    is_wiped::<shake::Shake256>();
+};
+
+const _: () = {
+    is_wiped::<p256::ecdsa::SigningKey>();
+    is_wiped::<p384::ecdsa::SigningKey>();
+    is_wiped::<ed25519_dalek::SigningKey>();
+};
