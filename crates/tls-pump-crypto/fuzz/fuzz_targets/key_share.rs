@@ -1,0 +1,4 @@
+//! Peers' key shares for each group, as ring judges them.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|script: &[u8]| tls_pump_crypto_fuzz::key_share(script));
