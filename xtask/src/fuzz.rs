@@ -1,42 +1,48 @@
-//! The fuzz targets of tls-pump, by cargo-fuzz and libFuzzer.
+//! The fuzz targets, by cargo-fuzz and libFuzzer.
 
 use crate::flags::Fuzz;
 use crate::{guest, tools};
-use anyhow::{bail, ensure};
+use anyhow::bail;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
 use xshell::Shell;
 
-/// The crate of the targets.
+/// The crate of tls-pump's targets.
 pub(crate) const FOLDER: &str = "crates/tls-pump/fuzz";
-const TARGETS: [&str; 3] = ["client", "server", "stream"];
+
+/// The crates of the targets.
+pub(crate) const FOLDERS: [&str; 2] = [FOLDER, "crates/tls-pump-crypto/fuzz"];
 
 /// What a person has patience for, in seconds.
 const SECONDS: u32 = 60;
 
 /// The same for CI, for each target.
-const CI_SECONDS: u32 = 20;
+const CI_SECONDS: u32 = 12;
 
 /// Fuzzes one target.
 pub(crate) fn fuzz(sh: &Shell, flags: &Fuzz) -> anyhow::Result<()> {
-    let target = flags.target.as_str();
-    ensure!(
-        TARGETS.contains(&target),
-        "there is no fuzz target `{target}`: there are {}",
-        TARGETS.join(", ")
-    );
+    let targets = targets(sh)?;
+    let mut named = targets.iter().filter(|target| target.name == flags.target);
+    let Some(target) = named.next() else {
+        let names: Vec<_> = targets.iter().map(|target| &*target.name).collect();
+        bail!(
+            "there is no fuzz target `{}`: there are {}",
+            flags.target,
+            names.join(", ")
+        );
+    };
     let cargo_fuzz = tools::CARGO_FUZZ.get(sh)?;
-    run(sh, &cargo_fuzz, target, flags.seconds.unwrap_or(SECONDS))
+    target.run(sh, &cargo_fuzz, flags.seconds.unwrap_or(SECONDS))
 }
 
 /// Fuzzes each target for a short time.
 pub(crate) fn each(sh: &Shell) -> anyhow::Result<()> {
     match tools::CARGO_FUZZ.get(sh) {
-        Ok(cargo_fuzz) => TARGETS
+        Ok(cargo_fuzz) => targets(sh)?
             .iter()
-            .try_for_each(|target| run(sh, &cargo_fuzz, target, CI_SECONDS)),
+            .try_for_each(|target| target.run(sh, &cargo_fuzz, CI_SECONDS)),
         Err(missing) => {
             println!("skipped: {missing:#}");
             Ok(())
@@ -44,45 +50,68 @@ pub(crate) fn each(sh: &Shell) -> anyhow::Result<()> {
     }
 }
 
-/// The compiler at hand does, as no sanitizer is asked for, which only nightly
-/// has: there is no unsafe code for one to watch, in tls-pump or in rustls.
-fn run(sh: &Shell, cargo_fuzz: &Path, target: &str, seconds: u32) -> anyhow::Result<()> {
-    println!("$ cargo fuzz run {target}, for {seconds} s");
-    let start = SystemTime::now();
-    let mut child = Command::new(cargo_fuzz)
-        .args(["run", "--release", "--sanitizer", "none"])
-        .args(["--fuzz-dir", FOLDER, "--target-dir"])
-        .arg(guest::target_folder().join("fuzz"))
-        .args([target, "--", "-print_funcs=0"])
-        .arg(format!("-max_total_time={seconds}"))
-        // Long scripts soon: the time is short.
-        .arg("-len_control=10")
-        // An input takes some milliseconds.
-        .arg("-timeout=10")
-        .env("RUST_BACKTRACE", "1")
-        // None of cargo-fuzz itself.
-        .env("RUST_LIB_BACKTRACE", "0")
-        .current_dir(sh.current_dir())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let said = BufReader::new(child.stderr.take().expect("piped above"));
-    for line in said.split(b'\n') {
-        let line = line?;
-        let line = String::from_utf8_lossy(&line);
-        if is_news(&line) {
-            println!("{line}");
+struct Target {
+    /// Of its crate.
+    folder: &'static str,
+    name: String,
+}
+
+/// Each is a file of `fuzz_targets`.
+fn targets(sh: &Shell) -> anyhow::Result<Vec<Target>> {
+    let mut targets = Vec::new();
+    for folder in FOLDERS {
+        for file in sh.read_dir(format!("{folder}/fuzz_targets"))? {
+            if let Some(name) = file.file_stem() {
+                let name = name.to_string_lossy().into_owned();
+                targets.push(Target { folder, name });
+            }
         }
     }
-    if child.wait()?.success() {
-        return Ok(());
-    }
-    let artifacts = sh.read_dir(format!("{FOLDER}/artifacts/{target}"));
-    match newest(artifacts.unwrap_or_default(), start) {
-        Some(input) => bail!(
-            "the fuzz target `{target}` fails by the input {}",
-            input.display()
-        ),
-        None => bail!("the fuzz target `{target}` does not build or run: why stands above"),
+    Ok(targets)
+}
+
+impl Target {
+    /// The compiler at hand does, as no sanitizer is asked for, which only
+    /// nightly has: there is no unsafe code of ours for one to watch.
+    fn run(&self, sh: &Shell, cargo_fuzz: &Path, seconds: u32) -> anyhow::Result<()> {
+        let Self { folder, name } = self;
+        println!("$ cargo fuzz run {name}, for {seconds} s");
+        let start = SystemTime::now();
+        let mut child = Command::new(cargo_fuzz)
+            .args(["run", "--release", "--sanitizer", "none"])
+            .args(["--fuzz-dir", folder, "--target-dir"])
+            .arg(guest::target_folder().join("fuzz"))
+            .args([name, "--", "-print_funcs=0"])
+            .arg(format!("-max_total_time={seconds}"))
+            // Long scripts soon: the time is short.
+            .arg("-len_control=10")
+            // An input takes some milliseconds.
+            .arg("-timeout=10")
+            .env("RUST_BACKTRACE", "1")
+            // None of cargo-fuzz itself.
+            .env("RUST_LIB_BACKTRACE", "0")
+            .current_dir(sh.current_dir())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let said = BufReader::new(child.stderr.take().expect("piped above"));
+        for line in said.split(b'\n') {
+            let line = line?;
+            let line = String::from_utf8_lossy(&line);
+            if is_news(&line) {
+                println!("{line}");
+            }
+        }
+        if child.wait()?.success() {
+            return Ok(());
+        }
+        let artifacts = sh.read_dir(format!("{folder}/artifacts/{name}"));
+        match newest(artifacts.unwrap_or_default(), start) {
+            Some(input) => bail!(
+                "the fuzz target `{name}` fails by the input {}",
+                input.display()
+            ),
+            None => bail!("the fuzz target `{name}` does not build or run: why stands above"),
+        }
     }
 }
 
@@ -106,6 +135,21 @@ fn newest(files: Vec<PathBuf>, start: SystemTime) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Those that `flags` and the README name.
+    #[test]
+    fn targets_are_found_by_their_files() {
+        let sh = Shell::new().unwrap();
+        sh.change_dir(crate::root());
+        let names: Vec<_> = targets(&sh)
+            .unwrap()
+            .into_iter()
+            .map(|it| it.name)
+            .collect();
+        let tls_pump = ["client", "server", "stream"];
+        let crypto = ["key_share", "private_key", "record", "verify"];
+        assert_eq!(names, [&tls_pump[..], &crypto].concat());
+    }
 
     #[test]
     fn what_libfuzzer_says_is_sifted() {
