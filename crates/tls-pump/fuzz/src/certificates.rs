@@ -3,7 +3,7 @@
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PKCS_ED25519};
 use std::sync::{Arc, OnceLock};
 use tls_pump::rustls::client::Resumption;
-use tls_pump::rustls::crypto::ring::default_provider;
+use tls_pump::rustls::crypto::{CryptoProvider, ring};
 use tls_pump::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use tls_pump::rustls::version::{TLS12, TLS13};
 use tls_pump::rustls::{ClientConfig, ClientConnection, Connection, RootCertStore};
@@ -16,8 +16,11 @@ pub(crate) const NAME: &str = "mail.example";
 /// before it.
 struct Shared {
     root_pem: String,
+    /// By the default provider.
     clients: Vec<TlsConfig>,
-    servers: [Arc<ServerConfig>; 3],
+    /// By our provider, then by ring.
+    servers: [Arc<ServerConfig>; 6],
+    /// By ring.
     bare_client: Arc<ClientConfig>,
 }
 
@@ -34,7 +37,10 @@ fn shared() -> &'static Shared {
         let leaf_key = key();
         let leaf = params.signed_by(&leaf_key, &root).expect("a leaf");
         let (root_pem, leaf) = (root.pem(), leaf.der().clone());
-        let server = |versions| new_server(versions, leaf.clone(), &leaf_key);
+        let (pure, ring) = (tls_pump_crypto::provider(), ring::default_provider());
+        let server = |provider: &CryptoProvider, versions| {
+            new_server(provider.clone(), versions, leaf.clone(), &leaf_key)
+        };
         let policies = [
             Policy::Full,
             Policy::Opportunistic,
@@ -45,11 +51,14 @@ fn shared() -> &'static Shared {
         Shared {
             clients: policies.map(client).into(),
             servers: [
-                server(&[&TLS13]),
-                server(&[&TLS12]),
-                server(&[&TLS12, &TLS13]),
+                server(&pure, &[&TLS13]),
+                server(&pure, &[&TLS12]),
+                server(&pure, &[&TLS12, &TLS13]),
+                server(&ring, &[&TLS13]),
+                server(&ring, &[&TLS12]),
+                server(&ring, &[&TLS12, &TLS13]),
             ],
-            bare_client: bare_client(root.der().clone()),
+            bare_client: bare_client(ring, root.der().clone()),
             root_pem,
         }
     })
@@ -66,14 +75,15 @@ fn build(builder: TlsConfigBuilder) -> TlsConfig {
 }
 
 fn new_server(
+    provider: CryptoProvider,
     versions: &[&'static SupportedProtocolVersion],
     leaf: CertificateDer<'static>,
     key: &KeyPair,
 ) -> Arc<ServerConfig> {
     let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+    let config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(versions)
-        .expect("ring has them")
+        .expect("both providers have them")
         .with_no_client_auth()
         .with_single_cert(vec![leaf], key.into());
     let mut config = config.expect("a key and its certificate");
@@ -83,10 +93,10 @@ fn new_server(
 }
 
 /// rustls by itself, which tells its keys.
-fn bare_client(root: CertificateDer<'static>) -> Arc<ClientConfig> {
+fn bare_client(provider: CryptoProvider, root: CertificateDer<'static>) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(root).expect("a root");
-    let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .expect("ring has them")
         .with_root_certificates(roots)
@@ -119,9 +129,10 @@ pub(crate) fn client_config_with_sessions(choice: u8) -> TlsConfig {
 }
 
 /// A server's configuration by the lowest bits of `choice`; 0 speaks TLS 1.3
-/// only.
+/// only, and 4 does so by ring.
 fn server_config(choice: u8) -> Arc<ServerConfig> {
-    shared().servers[usize::from(choice & 3) % 3].clone()
+    let provider = usize::from(choice >> 2 & 1);
+    shared().servers[3 * provider + usize::from(choice & 3) % 3].clone()
 }
 
 pub(crate) fn client_engine(choice: u8) -> Engine {
