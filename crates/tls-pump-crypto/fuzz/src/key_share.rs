@@ -15,16 +15,15 @@ const X25519_LEN: usize = 32;
 
 pub(crate) fn run(script: &mut Script<'_>) {
     let group = script.choose(&ours().kx_groups);
-    let x25519 = ring_group(NamedGroup::X25519);
     match group.name() {
-        NamedGroup::X25519 => classic(group, x25519, x25519_share(script), script),
-        name @ NamedGroup::secp256r1 => {
+        NamedGroup::X25519 => classic(group, x25519_share(script), script),
+        NamedGroup::secp256r1 => {
             let share = curve::share::<p256::NistP256>(script);
-            classic(group, ring_group(name), share, script);
+            classic(group, in_some_form(share, script), script);
         }
-        name @ NamedGroup::secp384r1 => {
+        NamedGroup::secp384r1 => {
             let share = curve::share::<p384::NistP384>(script);
-            classic(group, ring_group(name), share, script);
+            classic(group, in_some_form(share, script), script);
         }
         NamedGroup::X25519MLKEM768 => match script.byte() % 2 {
             0 => hybrid_server(group, script),
@@ -32,6 +31,13 @@ pub(crate) fn run(script: &mut Script<'_>) {
         },
         name => panic!("{name:?} is not fuzzed"),
     }
+}
+
+fn in_some_form(mut point: Vec<u8>, script: &mut Script<'_>) -> Vec<u8> {
+    if script.rarely() {
+        curve::compress(&mut point);
+    }
+    point
 }
 
 fn ring_group(name: NamedGroup) -> Group {
@@ -54,7 +60,8 @@ fn is_taken<T>(result: &Result<T, Error>) -> bool {
     }
 }
 
-fn classic(group: Group, ring: Group, mut share: Vec<u8>, script: &mut Script<'_>) {
+fn classic(group: Group, mut share: Vec<u8>, script: &mut Script<'_>) {
+    let ring = ring_group(group.name());
     let (ours, peer) = (start(group), start(ring));
     let our_share = ours.pub_key().to_vec();
     let peers = ours.complete(peer.pub_key()).expect("an honest share");
