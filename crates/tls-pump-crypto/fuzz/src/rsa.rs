@@ -42,10 +42,16 @@ pub(crate) fn forge(padding: Padding, hash: &'static Algorithm, script: &mut Scr
     let right = encoded.clone();
     script.damage(&mut encoded);
     encoded.resize(right.len(), 0);
+    if script.rarely() {
+        // Where not all bits are the encoding's.
+        encoded[0] ^= 1 << (script.byte() % 8);
+    }
+    let (modulus, exponent, root) = fit(&encoded, bits, script);
     let mut valid = encoded == right
+        && exponent >= 3
+        && exponent % 2 == 1
         && (padding == Padding::Pkcs1 || salt.len() == hash.output_len())
         && (2048..=8192).contains(&bits);
-    let (modulus, exponent, root) = fit(&encoded, bits, script);
     // The same modulo the modulus.
     let sum = &root + &modulus;
     let signature = match script.rarely() && sum.bit_width_vartime() <= 8 * encoded.len() as u32 {
@@ -69,7 +75,8 @@ fn bits(script: &mut Script<'_>) -> u32 {
     let (what, more) = (script.byte(), script.number() as u32);
     match what % 8 {
         0..3 => 2048,
-        3 | 4 => 2048 - 16 + more % 32,
+        3 => 2049,
+        4 => 2048 - 16 + more % 32,
         5 => 8192 - 16 + more % 32,
         6 => 3072 + more % 8,
         _ => 1000 + more % 7400,
@@ -78,7 +85,8 @@ fn bits(script: &mut Script<'_>) -> u32 {
 
 /// A modulus of `bits`, an exponent, and the root of `encoded`.
 fn fit(encoded: &[u8], bits: u32, script: &mut Script<'_>) -> (BoxedUint, u32, BoxedUint) {
-    let exponent = script.choose(&[3_u32, 5, 17]);
+    // Those below 3 and the even ones are none that is taken.
+    let exponent = script.choose(&[3_u32, 5, 17, 3, 1, 2, 4]);
     let precision = bits + 128;
     let encoded = BoxedUint::from_be_slice(encoded, precision).expect("it is as long as bits");
     // The power, of which the modulus is what exceeds `encoded`: 3/4 of what
@@ -97,8 +105,11 @@ fn fit(encoded: &[u8], bits: u32, script: &mut Script<'_>) -> (BoxedUint, u32, B
     for _ in 1..exponent {
         power = power.wrapping_mul(&root);
     }
-    let modulus = power - encoded;
+    let modulus = power - &encoded;
     assert_eq!(modulus.bit_width_vartime(), bits);
+    if exponent == 1 {
+        root = encoded;
+    }
     (modulus, exponent, root)
 }
 
