@@ -1,6 +1,7 @@
 //! The client's own keys.
 
-use der::asn1::ObjectIdentifier;
+use der::asn1::{ObjectIdentifier, OctetStringRef};
+use der::{Decode, Reader, SliceReader};
 use ecdsa::signature::{RandomizedSigner, Signer as _};
 use getrandom::SysRng;
 use p256::ecdsa;
@@ -18,6 +19,10 @@ const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+
+/// Secrets of the curves, in bytes.
+const P256_LEN: usize = 32;
+const P384_LEN: usize = 48;
 
 /// Far more than a key that is taken needs, in bytes.
 const MOST: usize = 1024;
@@ -43,12 +48,24 @@ fn from_sec1(der: &[u8]) -> Result<Secret, Error> {
     if der.len() > MOST {
         return Err(unknown());
     }
-    // Each refuses the other's, by the curve's name or the length.
-    if let Ok(key) = p256::SecretKey::from_sec1_der(der) {
-        return Ok(Secret::P256(key.into()));
+    // The curve need not be named, and its crate would take shorter secrets.
+    match secret_len(der).map_err(|_| unknown())? {
+        P256_LEN => p256::SecretKey::from_sec1_der(der).map(|key| Secret::P256(key.into())),
+        P384_LEN => p384::SecretKey::from_sec1_der(der).map(|key| Secret::P384(key.into())),
+        _ => return Err(unknown()),
     }
-    let key = p384::SecretKey::from_sec1_der(der).map_err(|_| unknown())?;
-    Ok(Secret::P384(key.into()))
+    .map_err(|_| unknown())
+}
+
+/// How long the secret is, which its curve says (RFC 5915 section 3).
+fn secret_len(ec_private_key: &[u8]) -> der::Result<usize> {
+    let mut reader = SliceReader::new(ec_private_key)?;
+    reader.sequence(|reader| {
+        u8::decode(reader)?;
+        let secret = <&OctetStringRef>::decode(reader)?;
+        reader.read_slice(reader.remaining_len())?;
+        der::Result::Ok(secret.as_bytes().len())
+    })
 }
 
 fn from_pkcs8(der: &[u8]) -> Result<Secret, Error> {
@@ -60,12 +77,13 @@ fn from_pkcs8(der: &[u8]) -> Result<Secret, Error> {
         return Err(unknown());
     }
     let damaged = |_| damaged();
+    let ec_len = secret_len(info.private_key.as_bytes());
     match info.algorithm.oids().map_err(|_| unknown())? {
-        (EC, Some(P256)) => {
+        (EC, Some(P256)) if ec_len == Ok(P256_LEN) => {
             let key = p256::ecdsa::SigningKey::from_pkcs8_der(der);
             Ok(Secret::P256(key.map_err(damaged)?))
         }
-        (EC, Some(P384)) => {
+        (EC, Some(P384)) if ec_len == Ok(P384_LEN) => {
             let key = p384::ecdsa::SigningKey::from_pkcs8_der(der);
             Ok(Secret::P384(key.map_err(damaged)?))
         }
@@ -73,6 +91,7 @@ fn from_pkcs8(der: &[u8]) -> Result<Secret, Error> {
             let key = ed25519_dalek::SigningKey::from_pkcs8_der(der);
             Ok(Secret::Ed25519(key.map_err(damaged)?))
         }
+        (EC, Some(P256 | P384)) => Err(self::damaged()),
         _ => Err(unknown()),
     }
 }
