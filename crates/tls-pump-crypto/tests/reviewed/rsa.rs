@@ -1,7 +1,7 @@
 //! RSA: what keys and what numbers are taken.
 
 use crate::rsa_key::{Hash, Key, Pss, digest_info, integer, pkcs1, public_der, tlv};
-use crate::{MESSAGE, accepts, accepts_alone};
+use crate::{MESSAGE, STRIDE, accepts, accepts_alone};
 use rustls::SignatureScheme;
 use rustls::ffdhe_groups::{FFDHE2048, FFDHE3072, FFDHE4096, FFDHE8192};
 use rustls::pki_types::alg_id;
@@ -230,7 +230,7 @@ fn signatures_of_another_length_are_refused() {
             assert!(!accepts(scheme, &der, MESSAGE, &longer));
             let behind = [&good[..], &[0]].concat();
             assert!(!accepts(scheme, &der, MESSAGE, &behind));
-            for end in 0..good.len() {
+            for end in (0..good.len()).step_by(STRIDE) {
                 assert!(!accepts(scheme, &der, MESSAGE, &good[..end]));
             }
         }

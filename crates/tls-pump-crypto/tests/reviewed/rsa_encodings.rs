@@ -2,7 +2,7 @@
 //! really signed.
 
 use crate::rsa_key::{Hash, Key, Pss, digest_info, pkcs1, tlv};
-use crate::{MESSAGE, accepts};
+use crate::{MESSAGE, STRIDE, accepts};
 use rustls::SignatureScheme;
 use rustls::ffdhe_groups::FFDHE2048;
 
@@ -140,9 +140,13 @@ fn pkcs1_with_wrong_padding_is_refused() {
     }
 }
 
-/// Moduli of 2048 to 2056 bits: the highest bits are of every number.
+/// Moduli of 2048 to 2056 bits: the highest bits are of every number. (In
+/// guests: none, one and eight above whole bytes.)
 fn keys_of_all_lengths() -> impl Iterator<Item = Key> {
-    (2048..=2056).map(|bits| Key::of_bits(bits, 65537))
+    let all = [2048, 2049, 2056, 2050, 2051, 2052, 2053, 2054, 2055];
+    let count = if STRIDE == 1 { all.len() } else { 3 };
+    let some = all.into_iter().take(count);
+    some.map(|bits| Key::of_bits(bits, 65537))
 }
 
 #[test]
@@ -236,7 +240,7 @@ fn pss_of_changed_bytes_is_refused() {
     let key = Key::of_bits(2050, 65537);
     for (hash, scheme) in PSS {
         let good = Pss::new(hash).encode(MESSAGE, key.bits());
-        for at in 1..good.len() {
+        for at in (1..good.len()).step_by(STRIDE) {
             let mut encoded = good.clone();
             encoded[at] ^= 1 << (at % 8);
             assert!(!is_taken(&key, scheme, &encoded), "{hash:?} {at}");
