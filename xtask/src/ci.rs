@@ -1,6 +1,6 @@
 //! Everything that has to pass, in order, each step timed and named.
 
-use crate::{demo, deny, fuzz, libraries, setup, test, tidy};
+use crate::{demo, deny, fuzz, libraries, no_clang, setup, test, tidy};
 use std::time::{Duration, Instant};
 use xshell::{Shell, cmd};
 
@@ -15,6 +15,7 @@ pub(crate) fn ci(sh: &Shell) -> anyhow::Result<()> {
     steps.run("docs", || docs(sh))?;
     steps.run("features", || features(sh))?;
     steps.run("msrv", || msrv(sh))?;
+    steps.run("no-clang", || no_clang::no_clang(sh))?;
     steps.run("release", || release(sh))?;
     let tally = steps.run("test", || test::test(sh))?;
     steps.run("fuzz", || fuzz::each(sh))?;
@@ -62,24 +63,34 @@ fn docs(sh: &Shell) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `tls-pump` builds with each of its features alone, and with none.
+/// The crates of TLS build with each of their features alone, and with none.
 fn features(sh: &Shell) -> anyhow::Result<()> {
-    const FEATURES: [&str; 7] = [
-        "",
-        "ring",
-        "tls12",
-        "webpki-roots",
-        "native-roots",
-        "keylog",
-        "server",
+    const FEATURES: [(&str, &[&str]); 2] = [
+        (
+            "tls-pump",
+            &[
+                "",
+                "pure",
+                "pq",
+                "ring",
+                "tls12",
+                "webpki-roots",
+                "native-roots",
+                "keylog",
+                "server",
+            ],
+        ),
+        ("tls-pump-crypto", &["", "pq", "tls12"]),
     ];
-    for feature in FEATURES {
-        let alone = ["--no-default-features", "--features", feature];
-        cmd!(
-            sh,
-            "cargo clippy --quiet -p tls-pump {alone...} -- -D warnings"
-        )
-        .run()?;
+    for (package, features) in FEATURES {
+        for feature in features {
+            let alone = ["--no-default-features", "--features", feature];
+            cmd!(
+                sh,
+                "cargo clippy --quiet -p {package} {alone...} -- -D warnings"
+            )
+            .run()?;
+        }
     }
     Ok(())
 }

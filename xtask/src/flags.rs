@@ -38,14 +38,23 @@ xflags::xflags! {
             optional --seconds seconds: u32
         }
         /// Talks to a mail lab's bad TLS servers: its `up badcerts` piped into this.
-        cmd interop {}
+        cmd interop {
+            /// Ordinary servers have to agree on this group: X25519MLKEM768.
+            optional group: String
+        }
         /// Does everything that has to pass, in order.
         cmd ci {}
         /// Measures, in ratios of one run: `cargo xtask bench net`, `cargo xtask bench tls`.
         cmd bench {
             /// What to measure: net or tls.
             required what: String
+            /// tls: tls-pump-crypto beside ring alone, with simd128 and wide arithmetic.
+            optional --fast-wasm
+            /// tls: the same alone, built by this profile of the workspace, as release-size.
+            optional --profile name: String
         }
+        /// Prints how large the component wasi-sendmail is, by features and profile.
+        cmd size {}
         /// Builds a package for wasm32-wasip2; the tests call it.
         cmd guest-build {
             required package: String

@@ -35,8 +35,9 @@ pub(crate) fn run(args: &[OsString], env: Option<(&str, &str)>) -> anyhow::Resul
 }
 
 /// Builds a program of `tests/host` and runs it with our standard streams.
-pub(crate) fn run_host_program(name: &str) -> anyhow::Result<ExitCode> {
-    Ok(exit_code(Command::new(host_program(name)?).status()?))
+pub(crate) fn run_host_program(name: &str, arg: &Option<String>) -> anyhow::Result<ExitCode> {
+    let program = host_program(name)?;
+    Ok(exit_code(Command::new(program).args(arg).status()?))
 }
 
 /// The exit code of a program that we stand for; 1 when a signal ended it.

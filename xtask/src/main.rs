@@ -10,7 +10,9 @@ mod deny;
 mod flags;
 mod fuzz;
 mod guest;
+mod no_clang;
 mod setup;
+mod size;
 mod test;
 mod tidy;
 mod tools;
@@ -80,9 +82,10 @@ fn run(flags: flags::Xtask) -> anyhow::Result<ExitCode> {
         Task::Tidy(_) => tidy::tidy(&sh)?,
         Task::Deny(_) => deny::deny(&sh)?,
         Task::Fuzz(flags) => fuzz::fuzz(&sh, &flags)?,
-        Task::Interop(_) => return guest::run_host_program("interop"),
+        Task::Interop(flags) => return guest::run_host_program("interop", &flags.group),
         Task::Ci(_) => ci::ci(&sh)?,
-        Task::Bench(flags) => bench::bench(&sh, &flags.what)?,
+        Task::Bench(flags) => bench::bench(&sh, &flags)?,
+        Task::Size(_) => size::size(&sh)?,
         Task::GuestBuild(build) => guest::build(&build.package)?,
         Task::GuestRun(run) => return guest::run(&run.args, None),
     }

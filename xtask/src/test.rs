@@ -50,15 +50,35 @@ pub(crate) fn test(sh: &Shell) -> anyhow::Result<Tally> {
         .into_iter()
         .chain(libraries());
     run(sh, &mut tally, guests)?;
-    // Alone, since the others' defaults are not to depend on the host's roots.
-    let all = "test --target wasm32-wasip2 --package tls-pump --all-features";
-    run(sh, &mut tally, all.split(' '))?;
-    let bare = "test --package tls-pump --no-default-features";
-    run(sh, &mut tally, bare.split(' '))?;
+    providers(sh, &mut tally)?;
+    for package in ["tls-pump", "tls-pump-crypto"] {
+        let bare = ["test", "--no-default-features", "--package", package];
+        run(sh, &mut tally, bare.into_iter())?;
+    }
     // The workspace README's example needs a component, as do the others.
     let readme = "test --doc --target wasm32-wasip2 --package test-guests";
     run(sh, &mut tally, readme.split(' '))?;
     Ok(tally)
+}
+
+/// tls-pump with all its features, by each of its crypto providers and by both.
+/// In components by *ring* only where clang can build it.
+fn providers(sh: &Shell, tally: &mut Tally) -> anyhow::Result<()> {
+    const OTHERS: &str = "keylog,native-roots,server,tls12,webpki-roots";
+    let clang = setup::clang(sh);
+    for providers in ["pure,pq", "ring", "pure,pq,ring"] {
+        let features = format!("{OTHERS},{providers}");
+        let mut args = vec!["test", "--package", "tls-pump", "--no-default-features"];
+        args.extend(["--features", &features]);
+        run(sh, tally, args.iter().copied())?;
+        if let (true, Err(missing)) = (providers.contains("ring"), &clang) {
+            println!("skipped: the same in a component: {missing}");
+            continue;
+        }
+        args.extend(["--target", "wasm32-wasip2"]);
+        run(sh, tally, args.into_iter())?;
+    }
+    Ok(())
 }
 
 fn run<'a>(

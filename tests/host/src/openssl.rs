@@ -46,6 +46,8 @@ pub enum Key {
     P384,
     /// Ed25519.
     Ed25519,
+    /// RSA of 4096 bits.
+    Rsa4096,
     /// RSA of 2048 bits.
     Rsa2048,
     /// RSA of 1024 bits.
@@ -58,6 +60,7 @@ impl Key {
             Self::P256 => &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
             Self::P384 => &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384"],
             Self::Ed25519 => &["-newkey", "ed25519"],
+            Self::Rsa4096 => &["-newkey", "rsa:4096"],
             Self::Rsa2048 => &["-newkey", "rsa:2048"],
             Self::Rsa1024 => &["-newkey", "rsa:1024"],
         }

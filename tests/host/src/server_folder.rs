@@ -1,6 +1,7 @@
 //! What a guest needs to play a TLS server itself, as PEM files.
 
 use crate::ca::{LOCAL_NAMES, ca_params, leaf_params, new_key};
+use crate::openssl::{Identity, Key, Template};
 use rcgen::{CertifiedIssuer, KeyPair};
 use std::path::Path;
 use tempfile::TempDir;
@@ -48,6 +49,42 @@ impl ServerFolder {
         Self::below(&[root, between])
     }
 
+    /// As most clients of Let's Encrypt's ECDSA certificates meet it: a P-256 leaf
+    /// below a P-384 intermediate below an RSA-4096 root. OpenSSL makes it.
+    ///
+    /// # Errors
+    ///
+    /// The file system's.
+    ///
+    /// # Panics
+    ///
+    /// When `openssl` can't make it.
+    pub fn ecdsa_below_rsa() -> std::io::Result<Self> {
+        let leaf = Template::SERVER.digest("sha384");
+        Self::below_rsa(Template::CA.key(Key::P384), leaf)
+    }
+
+    /// As Let's Encrypt's RSA certificates: a leaf and an intermediate of 2048 bits
+    /// below a root of 4096 bits. OpenSSL makes it.
+    ///
+    /// # Errors
+    ///
+    /// The file system's.
+    ///
+    /// # Panics
+    ///
+    /// When `openssl` can't make it.
+    pub fn rsa() -> std::io::Result<Self> {
+        let [between, leaf] = [Template::CA, Template::SERVER].map(|it| it.key(Key::Rsa2048));
+        Self::below_rsa(between, leaf)
+    }
+
+    fn below_rsa(between: Template, leaf: Template) -> std::io::Result<Self> {
+        let root = Identity::self_signed("RSA root", Template::CA.key(Key::Rsa4096));
+        let leaf = root.issue("intermediate", between).issue("leaf", leaf);
+        Self::of(&root.pem(), &leaf.chain_pem(), &leaf.key_pem())
+    }
+
     /// A server below the last of `authorities`, the root being the first.
     fn below(authorities: &[CertifiedIssuer<'_, KeyPair>]) -> std::io::Result<Self> {
         let [root, between @ ..] = authorities else {
@@ -57,11 +94,14 @@ impl ServerFolder {
         let leaf = leaf_params(&LOCAL_NAMES).signed_by(&key, between.last().unwrap_or(root));
         let mut chain = leaf.expect("a leaf can be signed").pem();
         chain.extend(between.iter().rev().map(|authority| authority.pem()));
+        Self::of(&root.pem(), &chain, &key.serialize_pem())
+    }
+
+    fn of(root: &str, chain: &str, key: &str) -> std::io::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let write = |name, text: String| std::fs::write(folder.path().join(name), text);
-        write("ca.pem", root.pem())?;
-        write("chain.pem", chain)?;
-        write("key.pem", key.serialize_pem())?;
+        for (name, text) in [("ca.pem", root), ("chain.pem", chain), ("key.pem", key)] {
+            std::fs::write(folder.path().join(name), text)?;
+        }
         Ok(Self(folder))
     }
 

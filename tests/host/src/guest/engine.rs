@@ -11,26 +11,42 @@ use wasmtime::{Cache, CacheConfig, Config, Engine};
 /// How often a guest that never waits is interrupted for the limit's sake.
 const TICK: Duration = Duration::from_millis(10);
 
+static ENGINE: OnceLock<Engine> = OnceLock::new();
+
 pub(super) fn engine() -> &'static Engine {
-    static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| {
-        let mut cache = CacheConfig::new();
-        cache.with_directory(target_folder().join("wasmtime-cache"));
-        let mut config = Config::new();
-        config.epoch_interruption(true);
-        config.cache(Some(
-            Cache::new(cache).expect("the target folder can be written"),
-        ));
-        let engine = Engine::new(&config).expect("wasmtime supports this machine");
-        let ticking = engine.clone();
-        std::thread::spawn(move || {
-            loop {
-                std::thread::sleep(TICK);
-                ticking.increment_epoch();
-            }
-        });
-        engine
-    })
+    ENGINE.get_or_init(|| new_engine(Config::new()))
+}
+
+/// Lets the guests of this process use wide arithmetic, which wasmtime does not
+/// have on by default. No test does, so that they prove that it is not needed.
+///
+/// # Panics
+///
+/// When a component was loaded before.
+pub fn allow_wide_arithmetic() {
+    let mut config = Config::new();
+    config.wasm_wide_arithmetic(true);
+    let first = ENGINE.set(new_engine(config)).is_ok();
+    assert!(first, "a component has been loaded already");
+}
+
+/// The cache keeps what engines of different features compiled apart.
+fn new_engine(mut config: Config) -> Engine {
+    let mut cache = CacheConfig::new();
+    cache.with_directory(target_folder().join("wasmtime-cache"));
+    config.epoch_interruption(true);
+    config.cache(Some(
+        Cache::new(cache).expect("the target folder can be written"),
+    ));
+    let engine = Engine::new(&config).expect("wasmtime supports this machine");
+    let ticking = engine.clone();
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(TICK);
+            ticking.increment_epoch();
+        }
+    });
+    engine
 }
 
 /// A compiled component.

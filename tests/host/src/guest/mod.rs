@@ -5,7 +5,7 @@ mod engine;
 mod http;
 mod traffic;
 
-pub use engine::{Component, build};
+pub use engine::{Component, allow_wide_arithmetic, build};
 pub use http::HttpHandler;
 pub use traffic::{Connection, Traffic};
 

@@ -1,14 +1,21 @@
 //! `cargo xtask bench tls`: what tls-pump's driver costs against rustls by hand,
-//! what resumption saves, and what an idle connection keeps. The programs are
-//! those of the tests, built for release: the first argument is the folder of
-//! the components, the second that of the same programs for this machine.
+//! what resumption saves, what an idle connection keeps, and tls-pump-crypto
+//! beside *ring*. The programs are those of the tests, built for release: the
+//! first argument is the folder of the components, the second that of the same
+//! programs for this machine. Without the second only the providers are
+//! compared, and `--fast-wasm` before all says that the components were built
+//! for wide arithmetic.
 
+mod providers;
+
+use providers::Build;
 use rustls::version::{TLS12, TLS13};
 use std::error::Error;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use test_host::ca::{Ca, LOCAL_NAMES};
-use test_host::guest::{Component, Guest, Network};
+use test_host::guest::{Component, Guest, Network, allow_wide_arithmetic};
 use test_host::peers::{Peer, PeerServer};
 use test_host::sendmail::CaFolder;
 use test_host::server_folder::ServerFolder;
@@ -17,7 +24,7 @@ const BYTES: usize = 64 * 1024 * 1024;
 
 struct Bench {
     components: PathBuf,
-    programs: PathBuf,
+    programs: Option<PathBuf>,
 }
 
 impl Bench {
@@ -39,17 +46,18 @@ impl Bench {
         Ok(guest.run().await.expect_success().stdout)
     }
 
-    /// The same on this machine.
+    /// What it prints on this machine with `first` and `args`.
     fn natively(
         &self,
         name: &str,
-        folder: &Path,
+        first: &[&OsStr],
         args: &[usize],
     ) -> Result<String, Box<dyn Error>> {
-        let program = self.programs.join(name);
+        let programs = self.programs.as_ref().ok_or("there are no programs")?;
+        let program = programs.join(name);
         let program = program.with_extension(std::env::consts::EXE_EXTENSION);
         let args = args.iter().map(ToString::to_string);
-        let output = Command::new(program).arg(folder).args(args).output()?;
+        let output = Command::new(program).args(first).args(args).output()?;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into());
         }
@@ -60,7 +68,7 @@ impl Bench {
         let server = ServerFolder::short()?;
         let args = [15, BYTES];
         let wasm = self.in_wasm("tls_raw", server.path(), &args).await?;
-        let native = self.natively("tls_raw", server.path(), &args)?;
+        let native = self.natively("tls_raw", &[server.path().as_os_str()], &args)?;
         println!(
             "| driver / rustls by hand, which reads the wire itself (or a buffer of its own), median of 15 ratios: 64 MiB, or 1 MiB in small records | by hand in wasm, ms | ratio | by hand natively, ms | ratio |\n|---|---|---|---|---|"
         );
@@ -87,7 +95,10 @@ impl Bench {
             let path = server.path();
             for (place, lines) in [
                 ("wasm", self.in_wasm("tls_handshakes", path, &[201]).await?),
-                ("native", self.natively("tls_handshakes", path, &[201])?),
+                (
+                    "native",
+                    self.natively("tls_handshakes", &[path.as_os_str()], &[201])?,
+                ),
             ] {
                 for line in lines.lines() {
                     let (figures, version) = measured(line)?;
@@ -131,13 +142,22 @@ fn measured<const N: usize>(line: &str) -> Result<([&str; N], &str), &'static st
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let mut folders = std::env::args_os().skip(1).map(PathBuf::from);
-    let mut folder = || folders.next().ok_or("usage: bench-tls COMPONENTS PROGRAMS");
+    let mut args = std::env::args_os().skip(1).peekable();
+    let fast = args.next_if(|arg| arg == "--fast-wasm").is_some();
+    let components = args.next();
+    let components = components.ok_or("usage: bench-tls [--fast-wasm] COMPONENTS [PROGRAMS]")?;
     let bench = Bench {
-        components: folder()?,
-        programs: folder()?,
+        components: components.into(),
+        programs: args.next().map(PathBuf::from),
     };
-    bench.against_by_hand().await?;
-    bench.handshakes().await?;
-    bench.memory().await
+    if fast {
+        allow_wide_arithmetic();
+        return bench.providers(Build::Fast).await;
+    }
+    if bench.programs.is_some() {
+        bench.against_by_hand().await?;
+        bench.handshakes().await?;
+        bench.memory().await?;
+    }
+    bench.providers(Build::Default).await
 }
