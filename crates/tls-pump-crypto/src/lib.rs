@@ -1,4 +1,45 @@
-#![doc = include_str!("../README.md")]
+//! A [`CryptoProvider`] for rustls in Rust alone: TLS 1.3 and 1.2 where no C
+//! compiler is, as for wasm32-wasip2.
+//!
+//! What it computes is RustCrypto's and dalek's; what is here is how TLS uses it,
+//! and what has to be refused:
+//!
+//! - **ciphers**: AES-128-GCM, AES-256-GCM, ChaCha20-Poly1305 ([`cipher_suite`]);
+//! - **key exchange**: X25519MLKEM768, X25519, P-256, P-384 ([`kx_group`]);
+//! - **signatures of peers**: ECDSA with P-256 and P-384, Ed25519, RSA with
+//!   PKCS #1 v1.5 and PSS and keys of 2048 to 8192 bits;
+//! - **keys of one's own** (clients' certificates, servers in tests): ECDSA P-256
+//!   and P-384 in PKCS #8 or SEC1, Ed25519 in PKCS #8. An RSA key is refused with
+//!   an error that names the way out.
+//!
+//! This is no audited module, and no implementation can promise constant time
+//! once a just-in-time compiler has had its hands on it. Who has to rely on
+//! either natively takes `ring` or `aws-lc-rs`, which are providers for rustls
+//! too; users of tls-pump enable its feature `ring` and call
+//! `TlsConfigBuilder::ring`.
+//!
+//! ```
+//! use rustls::{ClientConfig, RootCertStore};
+//!
+//! # fn run() -> Result<(), rustls::Error> {
+//! let config = ClientConfig::builder_with_provider(tls_pump_crypto::provider().into())
+//!     .with_safe_default_protocol_versions()?
+//!     .with_root_certificates(RootCertStore::empty())
+//!     .with_no_client_auth();
+//! # drop(config);
+//! # Ok(())
+//! # }
+//! # run().unwrap();
+//! ```
+//!
+//! # Features
+//!
+//! Both only add.
+//!
+//! | feature | default | what |
+//! |---|---|---|
+//! | `pq` | yes | X25519MLKEM768, a key exchange that quantum computers do not break |
+//! | `tls12` | yes | TLS 1.2 beside TLS 1.3 |
 
 mod aead;
 pub mod cipher_suite;
@@ -40,3 +81,8 @@ impl SecureRandom for Random {
         getrandom::fill(buf).map_err(|_| GetRandomFailed)
     }
 }
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
