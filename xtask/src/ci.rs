@@ -25,11 +25,13 @@ pub(crate) fn ci(sh: &Shell) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The fuzz targets are a workspace of their own.
+/// The fuzz targets are workspaces of their own.
 fn format(sh: &Shell) -> anyhow::Result<()> {
     cmd!(sh, "cargo fmt --all --check").run()?;
-    let fuzz = format!("{}/Cargo.toml", fuzz::FOLDER);
-    cmd!(sh, "cargo fmt --manifest-path {fuzz} --check").run()?;
+    for folder in fuzz::FOLDERS {
+        let fuzz = format!("{folder}/Cargo.toml");
+        cmd!(sh, "cargo fmt --manifest-path {fuzz} --check").run()?;
+    }
     Ok(())
 }
 

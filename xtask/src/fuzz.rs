@@ -9,11 +9,8 @@ use std::process::{Command, Stdio};
 use std::time::SystemTime;
 use xshell::Shell;
 
-/// The crate of tls-pump's targets.
-pub(crate) const FOLDER: &str = "crates/tls-pump/fuzz";
-
 /// The crates of the targets.
-pub(crate) const FOLDERS: [&str; 2] = [FOLDER, "crates/tls-pump-crypto/fuzz"];
+pub(crate) const FOLDERS: [&str; 2] = ["crates/tls-pump/fuzz", "crates/tls-pump-crypto/fuzz"];
 
 /// What a person has patience for, in seconds.
 const SECONDS: u32 = 60;

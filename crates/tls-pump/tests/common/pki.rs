@@ -148,7 +148,15 @@ impl Identity {
     }
 
     pub(crate) fn server(&self, versions: &[Version]) -> Arc<ServerConfig> {
-        let config = ServerConfig::builder_with_provider(provider().into())
+        self.server_by(provider(), versions)
+    }
+
+    pub(crate) fn server_by(
+        &self,
+        provider: CryptoProvider,
+        versions: &[Version],
+    ) -> Arc<ServerConfig> {
+        let config = ServerConfig::builder_with_provider(provider.into())
             .with_protocol_versions(versions)
             .unwrap()
             .with_no_client_auth()
