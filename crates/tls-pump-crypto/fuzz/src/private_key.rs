@@ -60,7 +60,12 @@ struct Key {
 impl Key {
     /// Whether it is to be taken, where that is certain.
     fn is_fit(&self) -> Option<bool> {
-        let public = self.public.as_ref()?;
+        let Some(public) = &self.public else {
+            // One of the other curve's length may be taken for its secret.
+            let is_others = self.kind == Kind::P384 && self.secret.len() == 32
+                || self.kind == Kind::P256 && self.secret.len() == 48;
+            return (!is_others).then_some(false);
+        };
         match &self.beside {
             None => Some(true),
             Some(beside) if beside == public => Some(true),
@@ -130,7 +135,7 @@ fn key(script: &mut Script<'_>) -> Key {
             .ok()
             .map(|key| key.public_key().as_ref().to_vec()),
     };
-    // Shorter ones are read, but are not as RFC 5915 wants them.
+    // The crates of the curves take shorter ones, but RFC 5915 has none.
     let public = public.filter(|_| secret.len() == len);
     let beside = (script.byte() & 1 != 0).then(|| {
         let mut beside = public.clone().unwrap_or_default();
