@@ -38,7 +38,7 @@ fn compare(
         times.push(ring * 1000.0);
         ratios.push(pure / ring);
     }
-    println!("{:.3} {:.2} {name}", median(times), median(ratios));
+    println!("{:.3} {:.3} {name}", median(times), median(ratios));
 }
 
 fn handshakes(identity: &Identity, rounds: usize) {
