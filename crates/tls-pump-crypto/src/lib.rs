@@ -9,8 +9,9 @@
 //! - **signatures of peers**: ECDSA with P-256 and P-384, Ed25519, RSA with
 //!   PKCS #1 v1.5 and PSS and keys of 2048 to 8192 bits;
 //! - **keys of one's own** (clients' certificates, servers in tests): ECDSA P-256
-//!   and P-384 in PKCS #8 or SEC1, Ed25519 in PKCS #8. An RSA key is refused with
-//!   an error that names the way out.
+//!   and P-384 in PKCS #8 or SEC1, Ed25519 in PKCS #8 (RFC 8410, not as early
+//!   versions of ring wrote it). An RSA key is refused with an error that names
+//!   the way out.
 //!
 //! This is no audited module, and no implementation can promise constant time
 //! once a just-in-time compiler has had its hands on it. Who has to rely on
