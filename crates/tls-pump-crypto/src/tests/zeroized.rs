@@ -1,7 +1,6 @@
 //! What holds secrets wipes them when it is dropped: this does not compile
 //! where a feature for it is off. (Natively, other providers could turn them on
-//! for the tests; in guests there are none.) Poly1305 wipes itself too, but has no
-//! trait that says so.
+//! for the tests; in guests there are none.)
 
 use aes_gcm::{Aes128Gcm, Aes256Gcm};
 use chacha20poly1305::ChaCha20Poly1305;
@@ -48,3 +47,23 @@ const _: () = {
     is_wiped::<p384::ecdsa::SigningKey>();
     is_wiped::<ed25519_dalek::SigningKey>();
 };
+
+/// These wipe themselves too, but have no trait that says so.
+#[test]
+fn those_without_the_trait_have_the_feature() {
+    const MANIFEST: &str = include_str!("../../Cargo.toml");
+    for name in ["ed25519", "poly1305"] {
+        // As it is written here, or as cargo writes it for the registry.
+        let (here, packed) = (format!("\n{name} = {{"), format!("[dependencies.{name}]\n"));
+        let own = MANIFEST
+            .split_once(&here)
+            .map(|(_, rest)| rest.lines().next());
+        let of_package = || {
+            MANIFEST
+                .split_once(&packed)
+                .map(|(_, rest)| rest.split("\n\n").next())
+        };
+        let dependency = own.or_else(of_package).flatten().unwrap();
+        assert!(dependency.contains("\"zeroize\""), "{name}: {dependency}");
+    }
+}

@@ -7,6 +7,7 @@ mod ed25519;
 mod key_shares;
 mod limits;
 mod private_keys;
+mod random;
 mod records;
 mod rsa;
 mod rsa_encodings;

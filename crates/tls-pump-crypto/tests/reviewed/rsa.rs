@@ -90,6 +90,19 @@ fn exponents_of_other_sizes_are_refused() {
     }
 }
 
+/// Numbers that would be the right exponent if their first bytes got lost.
+#[test]
+fn exponents_do_not_wrap() {
+    let key = Key::prime(FFDHE2048, 65537);
+    let signature = sign_pkcs1(&key);
+    let with = |exponent: &[u8]| public_der(&key.modulus(), exponent);
+    assert!(accepts(PKCS1, &with(&[1, 0, 1]), MESSAGE, &signature));
+    for zeros in [0, 1, 5, 13, 29] {
+        let exponent = [&[1], &vec![0; zeros][..], &[0, 1, 0, 1]].concat();
+        assert!(!accepts(PKCS1, &with(&exponent), MESSAGE, &signature));
+    }
+}
+
 /// Those messages have a signature whose encoding is a square.
 #[test]
 fn even_exponents_are_refused() {
