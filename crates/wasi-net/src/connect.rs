@@ -27,7 +27,19 @@ pub struct Connector {
     timeout: Duration,
     attempt_timeout: Duration,
     stagger: Duration,
+    family: Option<AddressFamily>,
     resolver: Arc<dyn Resolve>,
+}
+
+/// A version of IP.
+///
+/// Source: WIT `wasi:sockets/network.ip-address-family`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AddressFamily {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
 }
 
 impl Default for Connector {
@@ -36,6 +48,7 @@ impl Default for Connector {
             timeout: Duration::from_secs(30),
             attempt_timeout: Duration::from_secs(15),
             stagger: Duration::from_millis(250),
+            family: None,
             resolver: Arc::new(HostResolver),
         }
     }
@@ -70,6 +83,14 @@ impl Connector {
         self
     }
 
+    /// Connects to addresses of this family only, and passes over the others.
+    /// Default: both.
+    #[must_use]
+    pub fn address_family(mut self, family: AddressFamily) -> Self {
+        self.family = Some(family);
+        self
+    }
+
     /// Resolves names by `resolver`. Default: the host's, by
     /// [`resolve`](crate::resolve()).
     #[must_use]
@@ -84,7 +105,8 @@ impl Connector {
     /// # Errors
     ///
     /// Those of [`resolve`](crate::resolve()) and [`TcpStream::connect`];
-    /// [`ErrorKind::TimedOut`] when the time is over.
+    /// [`ErrorKind::TimedOut`] when the time is over;
+    /// [`ErrorKind::NoAddressOfFamily`].
     /// [`Error::attempts`] holds what each address answered.
     ///
     /// # Cancellation
@@ -99,10 +121,18 @@ impl Connector {
         let lookup = resolve_by(&*self.resolver, host);
         let late = |_| Err(Error::new(Operation::Resolve, host, ErrorKind::TimedOut));
         let addresses = timeout(self.timeout, lookup).await.unwrap_or_else(late)?;
-        let addresses = addresses
+        let addresses: Vec<_> = addresses
             .into_iter()
+            .filter(|ip| {
+                self.family
+                    .is_none_or(|family| ip.is_ipv4() == (family == AddressFamily::Ipv4))
+            })
             .map(|ip| SocketAddr::new(ip, port))
             .collect();
+        if addresses.is_empty() {
+            let kind = ErrorKind::NoAddressOfFamily;
+            return Err(Error::new(Operation::Connect, subject, kind));
+        }
         self.race(subject, addresses, deadline).await
     }
 
@@ -172,6 +202,7 @@ impl fmt::Debug for Connector {
             .field("timeout", &self.timeout)
             .field("attempt_timeout", &self.attempt_timeout)
             .field("stagger", &self.stagger)
+            .field("family", &self.family)
             .finish_non_exhaustive()
     }
 }

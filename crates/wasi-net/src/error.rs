@@ -57,6 +57,9 @@ pub enum ErrorKind {
     /// The name does not exist or has no address.
     #[error("the name has no address; check its spelling and the host's DNS")]
     NameUnresolvable,
+    /// The name has no address of the family that was asked for.
+    #[error("the name has no address of the version of IP that was asked for; allow both")]
+    NoAddressOfFamily,
     /// The resolver failed for now; a later try may work.
     #[error("the host's resolver failed for now; try again later")]
     TemporaryResolverFailure,
@@ -111,7 +114,7 @@ impl ErrorKind {
         match self {
             Self::TimedOut => io::ErrorKind::TimedOut,
             Self::NetworkDenied | Self::NamesDenied => io::ErrorKind::PermissionDenied,
-            Self::NameUnresolvable => io::ErrorKind::NotFound,
+            Self::NameUnresolvable | Self::NoAddressOfFamily => io::ErrorKind::NotFound,
             Self::InvalidName | Self::InvalidAddress | Self::InvalidOption => {
                 io::ErrorKind::InvalidInput
             }

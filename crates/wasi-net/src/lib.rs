@@ -57,10 +57,10 @@ mod waiting;
 #[cfg(all(feature = "wstd", target_os = "wasi", target_env = "p2"))]
 pub mod wstd;
 
-pub use connect::Connector;
+pub use connect::{AddressFamily, Connector};
 pub use error::{Error, ErrorKind, Operation};
 pub use join::join_all;
-pub use reactor::block_on;
+pub use reactor::{block_on, is_driven};
 pub use resolve::{Resolve, Resolving, resolve};
 pub use table::stalled_connections;
 pub use target::WasiTarget;

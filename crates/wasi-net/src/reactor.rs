@@ -84,6 +84,15 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
+/// Whether somebody waits in the host for the futures polled now: [`block_on`],
+/// or another runtime by `raw::drive`. Where nobody does, waits of this crate
+/// wake themselves; a future that must not be pending there runs to its end by
+/// [`block_on`].
+#[must_use]
+pub fn is_driven() -> bool {
+    DRIVEN.get()
+}
+
 /// The root future's waker.
 struct Woken {
     flag: AtomicBool,

@@ -39,3 +39,23 @@ fn an_own_resolver_is_asked_for_names_only() {
     let error = block_on(connector.connect("192.0.2.1", 25)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
 }
+
+#[test]
+fn the_other_family_is_passed_over() {
+    use wasi_net::AddressFamily::{Ipv4, Ipv6};
+    let connect = |family, host| {
+        let connector = Connector::new().address_family(family);
+        block_on(connector.connect(host, 25)).unwrap_err().kind()
+    };
+    assert_eq!(connect(Ipv4, "192.0.2.1"), ErrorKind::Unsupported);
+    assert_eq!(connect(Ipv6, "192.0.2.1"), ErrorKind::NoAddressOfFamily);
+    assert_eq!(connect(Ipv4, "[2001:db8::1]"), ErrorKind::NoAddressOfFamily);
+    assert_eq!(connect(Ipv6, "2001:db8::1"), ErrorKind::Unsupported);
+}
+
+#[test]
+fn who_waits_is_known() {
+    assert!(!wasi_net::is_driven());
+    assert!(block_on(async { wasi_net::is_driven() }));
+    assert!(!wasi_net::is_driven());
+}

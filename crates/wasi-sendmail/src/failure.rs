@@ -175,10 +175,10 @@ impl Failure {
     }
 
     pub(crate) fn of_connection(error: &WasiSmtpError, phase: Phase) -> Self {
-        let inner = error
-            .source()
-            .and_then(|source| source.downcast_ref::<std::io::Error>());
-        let inner = inner.and_then(std::io::Error::get_ref);
+        if let WasiSmtpError::InvalidBody(_) = error {
+            return Self::data(error.to_string());
+        }
+        let inner = error.io_error().get_ref();
         let net = inner
             .and_then(|inner| inner.downcast_ref::<NetError>())
             .map(NetError::kind);
@@ -275,7 +275,11 @@ mod tests {
     fn what_may_have_arrived_is_never_a_reason_to_try_again() {
         let timeout = || io::Error::from(io::ErrorKind::TimedOut);
         let errors = [
-            SmtpError::Io(IoError::from(WasiSmtpError::Timeout(timeout()))),
+            SmtpError::Io(IoError::from(WasiSmtpError::Timeout {
+                phase: wasm_smtp_wasi::Phase::Auth,
+                remedy: None,
+                source: timeout(),
+            })),
             SmtpError::Io(IoError::from(WasiSmtpError::Stream(timeout()))),
             SmtpError::Io(IoError::from(WasiSmtpError::Tls(
                 TlsError::Truncated.into(),
@@ -331,6 +335,17 @@ mod tests {
             assert!(text.contains(remedy), "{text}");
             assert!(text.contains("no way\\u{7}"), "one line, no bell: {text}");
         }
+    }
+
+    #[test]
+    fn a_mail_that_was_refused_here_was_not_sent() {
+        let error = std::io::Error::new(io::ErrorKind::InvalidData, "no; the mail was not sent");
+        let error = SmtpError::Io(IoError::from(WasiSmtpError::InvalidBody(error)));
+        let (code, text) = code(&error, Phase::Sending);
+        assert_eq!(
+            (code, text.as_str()),
+            (DATAERR, "no; the mail was not sent")
+        );
     }
 
     #[test]

@@ -4,12 +4,8 @@ use crate::Failure;
 use crate::failure::{Phase, printable};
 use crate::message::Mail;
 use crate::server::{Security, Server};
-use std::time::Duration;
 use wasm_smtp_wasi::wasm_smtp::{SmtpClient, SmtpError};
-use wasm_smtp_wasi::{ConnectOptions, WasiTarget, WasiTransport, address_literal, wasi_net};
-
-/// How long the server may take over QUIT: the mail is delivered by then.
-const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
+use wasm_smtp_wasi::{ConnectOptions, WasiTarget, WasiTransport, address_literal};
 
 /// Submits `mail` and says what the server replied.
 pub(crate) async fn submit(
@@ -34,7 +30,7 @@ where
         .map_err(|error| Failure::of_smtp(&error, Phase::Sending))?;
     // The mail is the server's now: nothing that happens from here on is a
     // failure.
-    let _ = wasi_net::timeout(QUIT_TIMEOUT, client.quit()).await;
+    let _ = client.quit().await;
     let plural = if recipients.len() == 1 { "" } else { "s" };
     Ok(format!(
         "{} took the mail for {} recipient{plural}: {} {}\n",

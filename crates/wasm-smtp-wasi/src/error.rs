@@ -1,14 +1,16 @@
 //! What can go wrong below SMTP.
 
+use crate::Phase;
 use std::io;
 use wasm_smtp::IoError;
 
 /// A failure below SMTP, found again by `source()` behind
 /// [`wasm_smtp::SmtpError::Io`].
 ///
-/// The [`io::Error`] inside has the kind (so that
-/// [`IoError::is_timeout`] and the others are right) and, by `get_ref()`, the
-/// error of the layer that failed. The text holds no mail and no secret.
+/// Each has an [`io::Error`] inside ([`io_error`](Self::io_error), and the next
+/// `source()`) with the kind, so that [`IoError::is_timeout`] and the others are
+/// right; its `get_ref()` is the error of the layer that failed. The text holds
+/// no mail and no secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WasiSmtpError {
@@ -19,37 +21,131 @@ pub enum WasiSmtpError {
     /// [`wasi_net::Error`].
     #[error("{0}")]
     Connect(#[source] io::Error),
-    /// TLS failed, or its options are wrong. Inside: [`tls_pump::Error`].
+    /// TLS failed, or its options are wrong. Inside: `tls_pump::Error`.
     #[error("{0}")]
     Tls(#[source] io::Error),
-    /// A deadline passed.
-    #[error("{0}")]
-    Timeout(#[source] io::Error),
+    /// A phase took longer than it may ([`io::ErrorKind::TimedOut`]).
+    #[error("{source} ({phase} took too long{})", hint(*remedy))]
+    Timeout {
+        /// What was waited for.
+        phase: Phase,
+        /// What may be wrong, where that can be told.
+        remedy: Option<&'static str>,
+        /// The layer's error.
+        source: io::Error,
+    },
     /// The connection failed. Inside: [`wasi_net::Error`].
     #[error("{0}")]
     Stream(#[source] io::Error),
+    /// The mail can't be sent as it is: it has a bare CR, a bare LF or a NUL
+    /// ([`io::ErrorKind::InvalidData`]). Its final dot was not sent, so it was
+    /// not delivered.
+    ///
+    /// Source: RFC 5321 section 2.3.8.
+    #[error("{0}")]
+    InvalidBody(#[source] io::Error),
+    /// The server said something that nobody had asked for, which would be taken
+    /// for the reply to the next command ([`io::ErrorKind::InvalidData`]), or
+    /// which came in plaintext ahead of TLS. A 421 is the server's good-bye
+    /// ([`io::ErrorKind::ConnectionAborted`]).
+    #[error("{0}")]
+    OutOfStep(#[source] io::Error),
     /// An operation failed or its future was dropped before it was done: where
-    /// the conversation stands is unknown, so it can't go on.
-    #[error("an earlier operation on this connection failed or was cancelled: connect again")]
-    Poisoned,
-    /// The connection is in TLS already.
-    #[error("this connection is in TLS already: STARTTLS can't be used twice")]
-    AlreadyTls,
+    /// the conversation stands is unknown, so it can't go on
+    /// ([`io::ErrorKind::NotConnected`]).
+    #[error("{0}")]
+    Poisoned(#[source] io::Error),
+    /// The connection is in TLS already ([`io::ErrorKind::InvalidInput`]).
+    #[error("{0}")]
+    AlreadyTls(#[source] io::Error),
+}
+
+fn hint(remedy: Option<&str>) -> String {
+    remedy.map_or_else(String::new, |remedy| format!(": {remedy}"))
 }
 
 impl WasiSmtpError {
-    /// Sorts an error of the stream by the layer that made it.
-    pub(crate) fn of_stream(error: io::Error) -> Self {
+    /// The error inside, with its kind.
+    #[must_use]
+    pub fn io_error(&self) -> &io::Error {
+        match self {
+            Self::Resolve(error)
+            | Self::Connect(error)
+            | Self::Tls(error)
+            | Self::Stream(error)
+            | Self::InvalidBody(error)
+            | Self::OutOfStep(error)
+            | Self::Poisoned(error)
+            | Self::AlreadyTls(error)
+            | Self::Timeout { source: error, .. } => error,
+        }
+    }
+
+    /// Sorts an error of the stream, which came while `phase` was waited for, by
+    /// the layer that made it.
+    pub(crate) fn of_stream(error: io::Error, phase: Phase) -> Self {
         if error.kind() == io::ErrorKind::TimedOut {
-            Self::Timeout(error)
-        } else if error
+            return Self::timeout(phase, error);
+        }
+        #[cfg(feature = "tls")]
+        if error
             .get_ref()
             .is_some_and(|inner| inner.is::<tls_pump::Error>())
         {
-            Self::Tls(error)
-        } else {
-            Self::Stream(error)
+            return Self::Tls(error);
         }
+        Self::Stream(error)
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn of_tls(error: tls_pump::Error) -> Self {
+        Self::of_stream(error.into(), Phase::Tls)
+    }
+
+    pub(crate) fn timeout(phase: Phase, source: io::Error) -> Self {
+        Self::Timeout {
+            phase,
+            remedy: None,
+            source,
+        }
+    }
+
+    pub(crate) fn unasked(code: u16) -> Self {
+        let (kind, what) = match code {
+            421 => (
+                io::ErrorKind::ConnectionAborted,
+                "is closing the connection",
+            ),
+            _ => (
+                io::ErrorKind::InvalidData,
+                "is out of step, or somebody is tampering with the connection",
+            ),
+        };
+        let text = format!("the server sent a reply that nobody had asked for ({code}): it {what}");
+        Self::OutOfStep(io::Error::new(kind, text))
+    }
+
+    #[cfg(any(test, feature = "tls"))]
+    pub(crate) fn ahead_of_tls() -> Self {
+        Self::OutOfStep(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "TLS begins behind the reply to STARTTLS, and this is elsewhere: a reply is still to come, or somebody is tampering with the connection",
+        ))
+    }
+
+    pub(crate) fn poisoned() -> Self {
+        Self::Poisoned(io::Error::new(
+            io::ErrorKind::NotConnected,
+            "an earlier operation on this connection failed or was cancelled: connect again",
+        ))
+    }
+
+    #[cfg(any(test, feature = "tls"))]
+    pub(crate) fn already_tls() -> Self {
+        Self::AlreadyTls(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "this connection is in TLS already: STARTTLS can't be used twice",
+        ))
     }
 }
 
@@ -58,7 +154,7 @@ impl From<wasi_net::Error> for WasiSmtpError {
         let operation = error.operation();
         let error = io::Error::from(error);
         match operation {
-            _ if error.kind() == io::ErrorKind::TimedOut => Self::Timeout(error),
+            _ if error.kind() == io::ErrorKind::TimedOut => Self::timeout(Phase::Connect, error),
             wasi_net::Operation::Resolve => Self::Resolve(error),
             wasi_net::Operation::Connect => Self::Connect(error),
             _ => Self::Stream(error),
@@ -66,12 +162,9 @@ impl From<wasi_net::Error> for WasiSmtpError {
     }
 }
 
-impl From<tls_pump::Error> for WasiSmtpError {
-    fn from(error: tls_pump::Error) -> Self {
-        match io::Error::from(error) {
-            error if error.get_ref().is_some_and(|e| e.is::<tls_pump::Error>()) => Self::Tls(error),
-            error => Self::of_stream(error),
-        }
+impl From<crate::body::InvalidBody> for WasiSmtpError {
+    fn from(error: crate::body::InvalidBody) -> Self {
+        Self::InvalidBody(io::Error::new(io::ErrorKind::InvalidData, error))
     }
 }
 
@@ -86,32 +179,75 @@ mod tests {
     use super::*;
     use std::error::Error as _;
 
+    /// The [`io::Error`] that the client's error leads to.
+    fn inner(error: &IoError) -> &io::Error {
+        let ours: &WasiSmtpError = error.source().unwrap().downcast_ref().unwrap();
+        let inner: &io::Error = ours.source().unwrap().downcast_ref().unwrap();
+        assert!(std::ptr::eq(inner, ours.io_error()));
+        inner
+    }
+
+    #[cfg(feature = "tls")]
     #[test]
     fn the_chain_leads_to_the_kind_and_to_the_layers_error() {
         let refused = tls_pump::Error::NotTls {
             first: String::new(),
             upgraded: false,
         };
-        let error = IoError::from(WasiSmtpError::from(refused));
+        let error = WasiSmtpError::of_tls(refused);
+        assert!(matches!(error, WasiSmtpError::Tls(_)));
+        let error = IoError::from(error);
         assert_eq!(error.io_kind(), Some(io::ErrorKind::InvalidData));
-        let ours = error
-            .source()
-            .unwrap()
-            .downcast_ref::<WasiSmtpError>()
-            .unwrap();
-        assert!(matches!(ours, WasiSmtpError::Tls(_)));
-        let io = ours.source().unwrap().downcast_ref::<io::Error>().unwrap();
-        assert!(io.get_ref().unwrap().is::<tls_pump::Error>());
+        assert!(inner(&error).get_ref().unwrap().is::<tls_pump::Error>());
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn a_timeout_below_tls_is_a_timeout() {
+        let in_tls = tls_pump::Error::from(io::Error::from(io::ErrorKind::TimedOut));
+        let error = WasiSmtpError::of_tls(in_tls);
+        assert!(matches!(
+            error,
+            WasiSmtpError::Timeout {
+                phase: Phase::Tls,
+                ..
+            }
+        ));
     }
 
     #[test]
-    fn a_timeout_is_a_timeout_in_every_layer() {
-        let plain = WasiSmtpError::of_stream(io::ErrorKind::TimedOut.into());
-        assert!(IoError::from(plain).is_timeout());
-        let in_tls = tls_pump::Error::from(io::Error::from(io::ErrorKind::TimedOut));
-        assert!(matches!(
-            WasiSmtpError::from(in_tls),
-            WasiSmtpError::Timeout(_)
-        ));
+    fn every_error_has_its_kind_in_the_chain() {
+        use io::ErrorKind as Kind;
+        let of_kind = |kind: Kind| WasiSmtpError::of_stream(kind.into(), Phase::Mail);
+        let errors = [
+            (of_kind(Kind::TimedOut), Kind::TimedOut),
+            (of_kind(Kind::ConnectionReset), Kind::ConnectionReset),
+            (WasiSmtpError::unasked(250), Kind::InvalidData),
+            (WasiSmtpError::unasked(421), Kind::ConnectionAborted),
+            (WasiSmtpError::poisoned(), Kind::NotConnected),
+            (WasiSmtpError::ahead_of_tls(), Kind::InvalidData),
+            (WasiSmtpError::already_tls(), Kind::InvalidInput),
+        ];
+        for (error, kind) in errors {
+            let text = error.to_string();
+            let error = IoError::from(error);
+            assert_eq!(error.io_kind(), Some(kind), "{text}");
+            assert_eq!(inner(&error).kind(), kind);
+            assert_eq!(error.message(), text);
+        }
+    }
+
+    #[test]
+    fn a_timeout_names_its_phase_and_what_may_help() {
+        let mut error = WasiSmtpError::of_stream(io::ErrorKind::TimedOut.into(), Phase::Greeting);
+        assert_eq!(
+            error.to_string(),
+            "timed out (the server's greeting took too long)"
+        );
+        if let WasiSmtpError::Timeout { remedy, .. } = &mut error {
+            *remedy = Some("try another port");
+        }
+        assert!(error.to_string().ends_with("too long: try another port)"));
+        assert!(IoError::from(error).is_timeout());
     }
 }

@@ -1,36 +1,50 @@
 //! The byte stream that `wasm-smtp`'s client talks through.
 
-use crate::{ConnectOptions, WasiSmtpError, WasiTarget};
-use futures_io::{AsyncRead, AsyncWrite};
-use std::future::{Future, poll_fn};
+use crate::dialogue::Dialogue;
+use crate::drive::to_the_end;
+use crate::stream::Stream;
+use crate::{ConnectOptions, Phase, WasiSmtpError, WasiTarget};
+use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::time::{Duration, Instant};
+#[cfg(feature = "tls")]
 use tls_pump::{ConnectionInfo, Engine, TlsConfig, TlsStream};
-use wasi_net::{Connector, TcpStream};
-use wasm_smtp::{IoError, StartTlsCapable, Transport};
+use wasm_smtp::{IoError, Transport};
 
 /// A connection over WASI, in plaintext or in TLS.
 ///
-/// Writes are kept and leave together before the next read waits. After a
-/// failure, or when the future of an operation was dropped half-way, every
-/// later operation fails ([`WasiSmtpError::Poisoned`]): a stale reply must not
-/// answer a new command.
-#[derive(Debug)]
+/// Writes are kept and leave together before the next read waits. It reads along
+/// with the conversation:
+///
+/// - each reply has the time of its [`Phase`], however slowly it comes;
+/// - in plaintext AUTH is taken out of the replies to EHLO, unless
+///   [`ConnectOptions::allow_plaintext_auth`];
+/// - a mail with a bare CR, a bare LF or a NUL is refused before its final dot;
+/// - after a failure, or when the future of an operation was dropped half-way,
+///   every later operation fails ([`WasiSmtpError::Poisoned`]): a stale reply
+///   must not answer a new command;
+/// - a connection that ends without TLS's close_notify is an error, except after
+///   the reply to QUIT.
+///
+/// Dropping it ends the connection and does not wait.
 pub struct WasiTransport {
-    stream: Stream,
-    host: String,
-    options: ConnectOptions,
+    connection: Connection,
     /// An operation has begun and not succeeded.
     unfinished: bool,
 }
 
-#[derive(Debug)]
-enum Stream {
-    Plaintext(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-    /// While the one becomes the other, or after that has failed.
-    None,
+struct Connection {
+    stream: Stream,
+    dialogue: Dialogue,
+    /// What the client is still to see of what was read.
+    unseen: Vec<u8>,
+    /// The time of the reply being waited for runs.
+    timed: bool,
+    #[cfg(feature = "tls")]
+    host: String,
+    options: ConnectOptions,
 }
 
 impl WasiTransport {
@@ -45,6 +59,7 @@ impl WasiTransport {
     /// # Cancellation
     ///
     /// Dropping the future ends the connection.
+    #[cfg(feature = "tls")]
     pub async fn connect_tls(
         host: &str,
         port: u16,
@@ -53,17 +68,16 @@ impl WasiTransport {
     where
         for<'a> (): WasiTarget<'a>,
     {
-        let within = wasi_net::timeout(options.connect_timeout, async {
-            let mut transport = Self::connect_plaintext(host, port, options).await?;
-            transport.start_tls(Engine::new).await?;
-            Ok(transport)
-        });
-        within
-            .await
-            .unwrap_or_else(|elapsed| Err(WasiSmtpError::Timeout(elapsed.into())))
+        to_the_end(async {
+            let mut connection = Connection::open(host, port, options).await?;
+            connection.start_tls(Engine::new).await?;
+            Ok(Self::new(connection))
+        })
+        .await
     }
 
-    /// Connects to `port` of `host` in plaintext, to be upgraded by STARTTLS.
+    /// Connects to `port` of `host` in plaintext, to be upgraded by STARTTLS, or
+    /// to stay so.
     ///
     /// # Errors
     ///
@@ -81,141 +95,266 @@ impl WasiTransport {
     where
         for<'a> (): WasiTarget<'a>,
     {
-        let connector = Connector::new().timeout(options.connect_timeout);
-        let mut stream = connector.connect(host, port).await?;
-        stream.set_read_timeout(Some(options.timeout));
-        stream.set_write_timeout(Some(options.timeout));
-        let (host, options) = (host.to_owned(), options.clone());
-        Ok(Self {
-            stream: Stream::Plaintext(stream),
-            host,
-            options,
-            unfinished: false,
-        })
+        to_the_end(Connection::open(host, port, options))
+            .await
+            .map(Self::new)
     }
 
-    /// The address of this end; `None` after a failed upgrade. Its
-    /// [`address_literal`] is what a client without a name says in EHLO.
-    #[must_use]
-    pub fn local_addr(&self) -> Option<SocketAddr> {
-        match &self.stream {
-            Stream::Plaintext(stream) => Some(stream.local_addr()),
-            Stream::Tls(stream) => Some(stream.get_ref().local_addr()),
-            Stream::None => None,
+    fn new(connection: Connection) -> Self {
+        Self {
+            connection,
+            unfinished: false,
         }
     }
 
+    /// The address of this end; `None` once the connection failed or was closed.
+    /// Its [`address_literal`] is what a client without a name says in EHLO.
+    #[must_use]
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.connection
+            .stream
+            .tcp()
+            .map(wasi_net::TcpStream::local_addr)
+    }
+
+    /// The address of the other end; `None` once the connection failed or was
+    /// closed.
+    #[must_use]
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.connection
+            .stream
+            .tcp()
+            .map(wasi_net::TcpStream::peer_addr)
+    }
+
     /// What the TLS handshake agreed on; `None` in plaintext.
+    #[cfg(feature = "tls")]
     #[must_use]
     pub fn connection_info(&self) -> Option<ConnectionInfo> {
-        match &self.stream {
+        match &self.connection.stream {
             Stream::Tls(stream) => stream.connection_info(),
             Stream::Plaintext(_) | Stream::None => None,
         }
     }
 
-    /// Does the handshake with an engine made by `new`, for the server's name.
-    async fn start_tls(
-        &mut self,
-        new: impl FnOnce(&TlsConfig, &str) -> Result<Engine, tls_pump::Error>,
-    ) -> Result<(), WasiSmtpError> {
-        match std::mem::replace(&mut self.stream, Stream::None) {
-            Stream::Plaintext(stream) => {
-                let config = self.options.tls_config()?;
-                let name = self.options.server_name_for(&self.host);
-                let mut stream = TlsStream::with_engine(new(&config, name)?, stream);
-                stream.handshake().await?;
-                self.stream = Stream::Tls(Box::new(stream));
-                Ok(())
-            }
-            Stream::Tls(stream) => {
-                self.stream = Stream::Tls(stream);
-                Err(WasiSmtpError::AlreadyTls)
-            }
-            Stream::None => Err(WasiSmtpError::Poisoned),
-        }
-    }
-
-    /// Runs one operation, and poisons the transport unless it succeeds.
-    async fn run<'a, T, F>(
+    /// Runs one operation. Unless it succeeds the connection is over.
+    async fn run<'a, T>(
         &'a mut self,
-        operation: impl FnOnce(&'a mut Stream) -> F,
-    ) -> Result<T, IoError>
-    where
-        F: Future<Output = io::Result<T>> + 'a,
-    {
+        operation: impl AsyncFnOnce(&mut Connection) -> Result<T, WasiSmtpError>,
+    ) -> Result<T, IoError> {
         if std::mem::replace(&mut self.unfinished, true) {
-            return Err(WasiSmtpError::Poisoned.into());
+            return Err(WasiSmtpError::poisoned().into());
         }
-        let result = operation(&mut self.stream)
-            .await
-            .map_err(WasiSmtpError::of_stream);
+        let result = to_the_end(operation(&mut self.connection)).await;
         self.unfinished = result.is_err();
+        if self.unfinished {
+            self.connection.stream = Stream::None;
+        }
         result.map_err(IoError::from)
     }
 }
 
-/// A stream in either state. Every transport operation is one of these.
-trait ByteStream: AsyncRead + AsyncWrite + Unpin {}
+impl Connection {
+    async fn open(host: &str, port: u16, options: &ConnectOptions) -> Result<Self, WasiSmtpError>
+    where
+        for<'a> (): WasiTarget<'a>,
+    {
+        let mut stream = options.connector().connect(host, port).await?;
+        // A read's limit is its reply's deadline.
+        stream.set_read_timeout(None);
+        Ok(Self {
+            stream: Stream::Plaintext(stream),
+            dialogue: Dialogue::new(!options.plaintext_auth),
+            unseen: Vec::new(),
+            timed: false,
+            #[cfg(feature = "tls")]
+            host: host.to_owned(),
+            options: options.clone(),
+        })
+    }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> ByteStream for S {}
+    fn time_of(&self, phase: Phase) -> Duration {
+        self.options.timeouts.of(phase)
+    }
 
-impl Stream {
-    fn get(&mut self) -> io::Result<Pin<&mut dyn ByteStream>> {
-        match self {
-            Self::Plaintext(stream) => Ok(Pin::new(stream)),
-            Self::Tls(stream) => Ok(Pin::new(stream.as_mut())),
-            Self::None => Err(io::ErrorKind::NotConnected.into()),
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, WasiSmtpError> {
+        while self.unseen.is_empty() && !buf.is_empty() {
+            let phase = self.dialogue.awaits();
+            self.start_time(phase);
+            let stream = &mut self.stream;
+            let len = poll_fn(|cx| stream.get()?.poll_read(cx, buf)).await;
+            let len = len.map_err(|error| self.failed(error, phase))?;
+            if len == 0 {
+                return Ok(0);
+            }
+            self.dialogue.receive(&buf[..len], &mut self.unseen);
+            if self.dialogue.is_between_replies() {
+                self.stop_time();
+            }
         }
+        let len = self.unseen.len().min(buf.len());
+        buf[..len].copy_from_slice(&self.unseen[..len]);
+        self.unseen.drain(..len);
+        Ok(len)
+    }
+
+    async fn write_all(&mut self, mut buf: &[u8]) -> Result<(), WasiSmtpError> {
+        if let Some(code) = self.dialogue.unasked() {
+            return Err(WasiSmtpError::unasked(code));
+        }
+        self.dialogue.send(buf)?;
+        let phase = self.limit_writes();
+        while !buf.is_empty() {
+            let stream = &mut self.stream;
+            let len = poll_fn(|cx| stream.get()?.poll_write(cx, buf)).await;
+            match len.map_err(|error| self.failed(error, phase))? {
+                0 => return Err(self.failed(io::ErrorKind::WriteZero.into(), phase)),
+                len => buf = &buf[len..],
+            }
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), WasiSmtpError> {
+        let phase = self.limit_writes();
+        let stream = &mut self.stream;
+        let flushed = poll_fn(|cx| stream.get()?.poll_flush(cx)).await;
+        flushed.map_err(|error| self.failed(error, phase))
+    }
+
+    async fn close(&mut self) -> Result<(), WasiSmtpError> {
+        let time = self.time_of(Phase::Quit);
+        if let Some(stream) = self.stream.tcp_mut() {
+            stream.set_write_timeout(Some(time));
+        }
+        let mut stream = std::mem::replace(&mut self.stream, Stream::None);
+        match poll_fn(|cx| stream.get()?.poll_close(cx)).await {
+            // All was said, so it does not matter who hung up first.
+            Err(error) if !self.dialogue.is_over() => Err(self.failed(error, Phase::Quit)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Starts the time of the reply that is waited for, unless it runs.
+    fn start_time(&mut self, phase: Phase) {
+        if !std::mem::replace(&mut self.timed, true) {
+            let ends = Instant::now().checked_add(self.time_of(phase));
+            if let Some(stream) = self.stream.tcp_mut() {
+                stream.set_deadline(ends);
+            }
+        }
+    }
+
+    fn stop_time(&mut self) {
+        self.timed = false;
+        if let Some(stream) = self.stream.tcp_mut() {
+            stream.set_deadline(None);
+        }
+    }
+
+    /// Gives each write that waits the time of what is being written.
+    fn limit_writes(&mut self) -> Phase {
+        let phase = self.dialogue.writes();
+        let time = self.time_of(phase);
+        if let Some(stream) = self.stream.tcp_mut() {
+            stream.set_write_timeout(Some(time));
+        }
+        phase
+    }
+
+    fn failed(&self, error: io::Error, phase: Phase) -> WasiSmtpError {
+        let mut error = WasiSmtpError::of_stream(error, phase);
+        if let (
+            Stream::Plaintext(_),
+            WasiSmtpError::Timeout {
+                phase: Phase::Greeting,
+                remedy,
+                ..
+            },
+        ) = (&self.stream, &mut error)
+        {
+            *remedy = Some("a port that speaks TLS at once, as 465 does, is for connect_smtps");
+        }
+        error
+    }
+
+    /// Does the handshake with an engine made by `new`, for the server's name.
+    #[cfg(feature = "tls")]
+    async fn start_tls(
+        &mut self,
+        new: impl FnOnce(&TlsConfig, &str) -> Result<Engine, tls_pump::Error>,
+    ) -> Result<(), WasiSmtpError> {
+        let config = self.options.tls_config().map_err(WasiSmtpError::of_tls)?;
+        let name = self.options.server_name_for(&self.host);
+        let engine = new(&config, name).map_err(WasiSmtpError::of_tls)?;
+        let Stream::Plaintext(mut stream) = std::mem::replace(&mut self.stream, Stream::None)
+        else {
+            return Err(WasiSmtpError::poisoned());
+        };
+        stream.set_write_timeout(None);
+        let mut stream = TlsStream::with_engine(engine, stream);
+        let time = self.time_of(Phase::Tls);
+        let handshake = wasi_net::timeout(time, stream.handshake()).await;
+        handshake
+            .map_err(|elapsed| WasiSmtpError::timeout(Phase::Tls, elapsed.into()))?
+            .map_err(WasiSmtpError::of_tls)?;
+        self.stream = Stream::Tls(Box::new(stream));
+        self.dialogue.secured();
+        Ok(())
+    }
+
+    #[cfg(feature = "tls")]
+    async fn upgrade(&mut self) -> Result<(), WasiSmtpError> {
+        if matches!(self.stream, Stream::Tls(_)) {
+            return Err(WasiSmtpError::already_tls());
+        }
+        if !self.dialogue.is_quiet() || !self.unseen.is_empty() {
+            return Err(WasiSmtpError::ahead_of_tls());
+        }
+        self.start_tls(|config, name| Engine::upgrade(config, name, &[]))
+            .await
     }
 }
 
 impl Transport for WasiTransport {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, IoError> {
-        self.run(|stream| poll_fn(move |cx| stream.get()?.poll_read(cx, buf)))
+        self.run(async |connection| connection.read(buf).await)
             .await
     }
 
     async fn write_all(&mut self, buf: &[u8]) -> Result<(), IoError> {
-        self.run(async |stream| {
-            let mut rest = buf;
-            while !rest.is_empty() {
-                match poll_fn(|cx| stream.get()?.poll_write(cx, rest)).await? {
-                    0 => return Err(io::ErrorKind::WriteZero.into()),
-                    len => rest = &rest[len..],
-                }
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    async fn flush(&mut self) -> Result<(), IoError> {
-        self.run(|stream| poll_fn(move |cx| stream.get()?.poll_flush(cx)))
+        self.run(async |connection| connection.write_all(buf).await)
             .await
     }
 
+    async fn flush(&mut self) -> Result<(), IoError> {
+        self.run(async |connection| connection.flush().await).await
+    }
+
+    /// Sends close_notify and ends the connection; a failed one is over already.
     async fn close(&mut self) -> Result<(), IoError> {
-        self.run(|stream| poll_fn(move |cx| stream.get()?.poll_close(cx)))
+        if self.unfinished {
+            self.connection.stream = Stream::None;
+            return Ok(());
+        }
+        self.run(async |connection| connection.close().await).await
+    }
+}
+
+#[cfg(feature = "tls")]
+impl wasm_smtp::StartTlsCapable for WasiTransport {
+    async fn upgrade_to_tls(&mut self) -> Result<(), IoError> {
+        self.run(async |connection| connection.upgrade().await)
             .await
     }
 }
 
-impl StartTlsCapable for WasiTransport {
-    async fn upgrade_to_tls(&mut self) -> Result<(), IoError> {
-        if std::mem::replace(&mut self.unfinished, true) {
-            return Err(WasiSmtpError::Poisoned.into());
-        }
-        // Nothing was read ahead: what the client has read it has used up, as it
-        // makes sure itself.
-        let engine = |config: &TlsConfig, name: &str| Engine::upgrade(config, name, &[]);
-        let upgrade = wasi_net::timeout(self.options.connect_timeout, self.start_tls(engine));
-        match upgrade.await {
-            Ok(result) => result?,
-            Err(elapsed) => return Err(WasiSmtpError::Timeout(elapsed.into()).into()),
-        }
-        self.unfinished = false;
-        Ok(())
+impl fmt::Debug for WasiTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WasiTransport")
+            .field("stream", &self.connection.stream)
+            .field("unfinished", &self.unfinished)
+            .finish_non_exhaustive()
     }
 }
 
