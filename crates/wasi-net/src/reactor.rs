@@ -86,8 +86,8 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 
 /// Whether somebody waits in the host for the futures polled now: [`block_on`],
 /// or another runtime by `raw::drive`. Where nobody does, waits of this crate
-/// wake themselves; a future that must not be pending there runs to its end by
-/// [`block_on`].
+/// wake themselves, and block for a moment when they are polled again; a future
+/// that must not be pending there is polled until it is ready.
 #[must_use]
 pub fn is_driven() -> bool {
     DRIVEN.get()

@@ -2,16 +2,19 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::Poll;
 
 /// Runs `future` as it is where somebody waits for the host's events. Elsewhere
 /// it runs to its end in its first poll, since the executor there may be one
-/// that polls once.
+/// that polls once: `wasi_net`'s waits block when they are polled again.
 pub(crate) async fn to_the_end<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Pending if !wasi_net::is_driven() => Poll::Ready(wasi_net::block_on(future.as_mut())),
-        polled => polled,
+    poll_fn(|cx| {
+        loop {
+            let polled = future.as_mut().poll(cx);
+            if polled.is_ready() || wasi_net::is_driven() {
+                return polled;
+            }
+        }
     })
     .await
 }
@@ -19,7 +22,7 @@ pub(crate) async fn to_the_end<F: Future>(future: F) -> F::Output {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::task::{Context, Waker};
+    use std::task::{Context, Poll, Waker};
     use std::time::Duration;
 
     #[test]

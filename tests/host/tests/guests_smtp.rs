@@ -4,11 +4,17 @@
 use test_host::ca::{Ca, LOCAL_NAMES};
 use test_host::guest::{Guest, Outcome};
 use test_host::sendmail::CaFolder;
-use test_host::smtp::{Security, SmtpServer};
+use test_host::smtp::{Mechanism, Security, SmtpServer};
 
-async fn quick_start(mode: &str, security: Security, ca: &Ca) -> (SmtpServer, Outcome) {
+async fn quick_start(
+    mode: &str,
+    security: Security,
+    mechanism: Mechanism,
+    ca: &Ca,
+) -> (SmtpServer, Outcome) {
     let server = SmtpServer::builder(security)
         .user("user@test.local", "secret")
+        .mechanisms(&[mechanism])
         .start()
         .await
         .unwrap();
@@ -25,17 +31,25 @@ async fn quick_start(mode: &str, security: Security, ca: &Ca) -> (SmtpServer, Ou
     (server, outcome)
 }
 
+/// The flights of each session are a gate: with implicit TLS and PLAIN seven
+/// (ClientHello, Finished, EHLO, AUTH, envelope, mail, QUIT), and close_notify.
+/// SCRAM takes two round trips more; with STARTTLS there are two before TLS, and
+/// Finished leaves with the second EHLO.
 #[tokio::test]
 async fn smtp_quick_start() {
-    for mode in ["smtps", "starttls"] {
+    for (mode, mechanism, flights) in [
+        ("smtps", Mechanism::Plain, 7),
+        ("smtps", Mechanism::ScramSha256, 9),
+        ("starttls", Mechanism::Plain, 8),
+        ("starttls", Mechanism::ScramSha256, 10),
+    ] {
         let ca = Ca::new();
         let config = ca.server_config(&LOCAL_NAMES);
-        let security = if mode == "smtps" {
-            Security::Implicit(config)
-        } else {
-            Security::StartTls(config)
+        let security = match mode {
+            "smtps" => Security::Implicit(config),
+            _ => Security::StartTls(config),
         };
-        let (server, outcome) = quick_start(mode, security, &ca).await;
+        let (server, outcome) = quick_start(mode, security, mechanism, &ca).await;
         let received = server.received();
         assert_eq!(received.len(), 2);
         for mail in &received {
@@ -46,10 +60,8 @@ async fn smtp_quick_start() {
             );
             assert_eq!(mail.recipients, ["alice@test.local"]);
             assert_eq!(mail.tls_version.as_deref(), Some("TLSv1.3"));
-            assert_eq!(
-                mail.auth.as_ref().map(|auth| auth.mechanism),
-                Some("SCRAM-SHA-256")
-            );
+            let auth = mail.auth.as_ref().map(|auth| auth.mechanism);
+            assert_eq!(auth, Some(mechanism.name()));
         }
         assert_eq!(
             [received[0].tls_resumed, received[1].tls_resumed],
@@ -58,15 +70,39 @@ async fn smtp_quick_start() {
         if mode == "smtps" {
             assert!(outcome.stdout.contains("TLSv1.3") && outcome.stdout.contains("resumed"));
         }
-        // SCRAM takes two round trips more than PLAIN; with STARTTLS there are
-        // two before TLS, and Finished leaves with the second EHLO.
-        let flights = if mode == "smtps" { 10 } else { 11 };
         for connection in &outcome.traffic.connections[..2] {
+            let flights = flights + 1;
             assert_eq!(
                 (connection.flights, connection.writes),
                 (flights, flights),
-                "{mode}"
+                "{mode} {mechanism:?}"
             );
         }
+    }
+}
+
+/// A program for wasm-smtp-wasi 0.18.0.
+#[tokio::test]
+async fn smtp_drop_in() {
+    for mode in ["implicit", "starttls"] {
+        let ca = Ca::new();
+        let config = ca.server_config(&LOCAL_NAMES);
+        let security = match mode {
+            "implicit" => Security::Implicit(config),
+            _ => Security::StartTls(config),
+        };
+        let server = SmtpServer::builder(security).user("user@test.local", "secret");
+        let server = server.start().await.unwrap();
+        let folder = CaFolder::new(&ca).unwrap();
+        let guest = Guest::of_tests("smtp_drop_in")
+            .allow_names()
+            .folder(folder.path(), "/ca");
+        let guest = guest.arg(mode).arg("localhost").arg(server.addr().port());
+        let outcome = guest.arg("/ca/ca.pem").run().await.expect_success();
+        let received = server.received();
+        assert_eq!(received.len(), 3, "{mode}");
+        assert!(received.iter().all(|mail| mail.tls_version.is_some()));
+        let connection = &outcome.traffic.connections[0];
+        assert_eq!(connection.writes, connection.flights, "{mode}");
     }
 }

@@ -13,6 +13,7 @@ mod connection;
 mod data;
 mod record;
 mod scram;
+mod script;
 mod server;
 mod session;
 mod syntax;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 
 pub use record::{Authenticated, Received, SessionRecord, Via};
+pub use script::Script;
 pub use server::{Builder, SmtpServer};
 
 /// How a server protects its connections.
