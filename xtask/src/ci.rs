@@ -1,6 +1,6 @@
 //! Everything that has to pass, in order, each step timed and named.
 
-use crate::{demo, deny, fuzz, libraries, no_clang, setup, test, tidy};
+use crate::{demo, deny, features, fuzz, libraries, no_clang, setup, size, test, tidy};
 use std::time::{Duration, Instant};
 use xshell::{Shell, cmd};
 
@@ -13,10 +13,11 @@ pub(crate) fn ci(sh: &Shell) -> anyhow::Result<()> {
     steps.run("deny", || deny::deny(sh))?;
     steps.run("clippy", || clippy(sh))?;
     steps.run("docs", || docs(sh))?;
-    steps.run("features", || features(sh))?;
+    steps.run("features", || features::features(sh))?;
     steps.run("msrv", || msrv(sh))?;
     steps.run("no-clang", || no_clang::no_clang(sh))?;
     steps.run("release", || release(sh))?;
+    steps.run("size", || size::gates(sh))?;
     let tally = steps.run("test", || test::test(sh))?;
     steps.run("fuzz", || fuzz::each(sh))?;
     steps.run("demo", || demo::demo(sh))?;
@@ -62,38 +63,6 @@ fn docs(sh: &Shell) -> anyhow::Result<()> {
         "cargo doc --no-deps --quiet --lib --all-features --target wasm32-wasip2 {wasm...}"
     )
     .run()?;
-    Ok(())
-}
-
-/// The crates of TLS build with each of their features alone, and with none.
-fn features(sh: &Shell) -> anyhow::Result<()> {
-    const FEATURES: [(&str, &[&str]); 2] = [
-        (
-            "tls-pump",
-            &[
-                "",
-                "pure",
-                "pq",
-                "ring",
-                "tls12",
-                "webpki-roots",
-                "native-roots",
-                "keylog",
-                "server",
-            ],
-        ),
-        ("tls-pump-crypto", &["", "pq", "tls12"]),
-    ];
-    for (package, features) in FEATURES {
-        for feature in features {
-            let alone = ["--no-default-features", "--features", feature];
-            cmd!(
-                sh,
-                "cargo clippy --quiet -p {package} {alone...} -- -D warnings"
-            )
-            .run()?;
-        }
-    }
     Ok(())
 }
 

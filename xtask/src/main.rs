@@ -7,6 +7,7 @@ mod bench;
 mod ci;
 mod demo;
 mod deny;
+mod features;
 mod flags;
 mod fuzz;
 mod guest;

@@ -71,6 +71,14 @@ async fn stream_writes_are_coalesced() {
 }
 
 #[tokio::test]
+async fn a_stream_needs_no_memory_of_its_length() {
+    let (server, outcome) = over_tls("memory", &[]).await;
+    assert_eq!(server.received()[0].data.len(), 25_000_000 / 64 * 64);
+    let grown: usize = outcome.stdout.trim().parse().unwrap();
+    assert!(grown < 1024 * 1024, "{grown}");
+}
+
+#[tokio::test]
 async fn release_on_drop() {
     let server = SmtpServer::builder(Security::Plain).refuse("alice@test.local", "550 5.1.1 no");
     let server = server.start().await.unwrap();

@@ -3,10 +3,12 @@
 
 use std::error::Error as _;
 use std::future::{Future, poll_fn};
+use std::net::Ipv4Addr;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 use test_guests::arg;
+use wasm_smtp_wasi::wasi_net::{Resolve, Resolving};
 use wasm_smtp_wasi::wasm_smtp::policy::BoundedPolicy;
 use wasm_smtp_wasi::wasm_smtp::{
     AuthMechanism, IoError, MessageBody, SmtpClient, SmtpClientOptions, SmtpError, StartTlsCapable,
@@ -30,6 +32,7 @@ fn main() {
         match case.as_str() {
             "sizes" => sizes(port).await,
             "stream" => stream(port).await,
+            "memory" => memory(port).await,
             "refused" => refused(port).await,
             "cancelled" => cancelled(port).await,
             "silent" => silent(port).await,
@@ -122,6 +125,42 @@ async fn stream(port: u16) {
     client.quit().await.unwrap();
 }
 
+/// So many bytes of the same line, from nowhere.
+struct Endless(usize);
+
+impl MessageBody for Endless {
+    async fn read_chunk(&mut self, buf: &mut [u8]) -> Result<usize, IoError> {
+        let line = [&[b'x'; 62][..], b"\r\n"].concat();
+        let len = (buf.len() / line.len() * line.len()).min(self.0);
+        for place in buf[..len].chunks_exact_mut(line.len()) {
+            place.copy_from_slice(&line);
+        }
+        self.0 -= len;
+        Ok(len)
+    }
+}
+
+/// A mail of 25 MB; prints by how much the component's memory grew.
+async fn memory(port: u16) {
+    const LEN: usize = 25_000_000 / 64 * 64;
+    let mut client = tls(port).await;
+    let before = memory_len();
+    client
+        .send_mail_stream(FROM, TO, &mut Endless(LEN))
+        .await
+        .unwrap();
+    println!("{}", memory_len() - before);
+    client.quit().await.unwrap();
+}
+
+/// What the component has ever needed, in bytes.
+fn memory_len() -> usize {
+    #[cfg(target_family = "wasm")]
+    return core::arch::wasm32::memory_size::<0>() * 65_536;
+    #[cfg(not(target_family = "wasm"))]
+    unreachable!("guests run inside wasmtime")
+}
+
 /// The third argument is the port of a gate that closes when the server has
 /// seen the end of the connection.
 async fn refused(port: u16) {
@@ -185,6 +224,8 @@ async fn twice(port: u16) {
         .unwrap();
     let error = transport.upgrade_to_tls().await.unwrap_err();
     assert_eq!(error.io_kind(), Some(std::io::ErrorKind::InvalidInput));
+    let inner = error.source().and_then(|source| source.downcast_ref());
+    assert!(matches!(inner, Some(WasiSmtpError::AlreadyTls(_))));
     println!("{error}");
     // A reply is still to come where none was read.
     let options = ConnectOptions::new();
@@ -295,6 +336,17 @@ async fn client_options(port: u16) {
     println!("{:?}", log.events());
 }
 
+/// Knows no name but one.
+struct Names;
+
+impl Resolve for Names {
+    fn resolve<'a>(&'a self, name: &'a str) -> Resolving<'a> {
+        let known = name == "mail.test";
+        let addresses = known.then(|| vec![Ipv4Addr::LOCALHOST.into()]);
+        Box::pin(async { addresses.ok_or(wasi_net::ErrorKind::NameUnresolvable) })
+    }
+}
+
 /// Whom the options let connect: families, names, keys.
 async fn who(port: u16) {
     use wasi_net::AddressFamily::{Ipv4, Ipv6};
@@ -308,6 +360,11 @@ async fn who(port: u16) {
     let ipv6 = trusting.clone().with_address_family(Ipv6);
     let error = connect("127.0.0.1", &ipv6).await.unwrap_err();
     assert!(matches!(error, WasiSmtpError::Connect(_)), "{error:?}");
+    let resolving = trusting.clone().with_resolver(Names);
+    let error = connect("localhost", &resolving).await.unwrap_err();
+    assert!(matches!(error, WasiSmtpError::Resolve(_)), "{error:?}");
+    let resolving = resolving.with_server_name("localhost");
+    assert!(connect("mail.test", &resolving).await.unwrap());
     let named = trusting.clone().with_server_name("elsewhere.test");
     let error = connect("localhost", &named).await.unwrap_err();
     assert!(matches!(error, WasiSmtpError::Tls(_)), "{error:?}");
