@@ -2,21 +2,27 @@
 
 use crate::flags::Bench;
 use crate::{guest, setup};
-use anyhow::{bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 use std::path::PathBuf;
+use std::process::Command;
 use xshell::{Shell, cmd};
 
 /// Measures what `flags` name and prints tables.
 pub(crate) fn bench(sh: &Shell, flags: &Bench) -> anyhow::Result<()> {
     let alone = flags.fast_wasm || flags.profile.is_some();
-    match flags.what.as_str() {
-        "net" => {
-            ensure!(!alone, "only `bench tls` compares builds");
-            net(sh)
-        }
+    let what = flags.what.as_str();
+    ensure!(!alone || what == "tls", "only `bench tls` compares builds");
+    let chosen = flags.rounds.is_some() || flags.only.is_some() || flags.json.is_some();
+    ensure!(
+        !(chosen || flags.lab) || what == "smtp",
+        "only `bench smtp` has --rounds, --only, --json and --lab"
+    );
+    match what {
+        "net" => net(sh),
         "tls" if alone => providers(sh, flags),
         "tls" => tls(sh),
-        other => bail!("there is no benchmark `{other}`: `net` and `tls` are two"),
+        "smtp" => smtp(sh, flags),
+        other => bail!("there is no benchmark `{other}`: `net`, `tls` and `smtp` are three"),
     }
 }
 
@@ -64,6 +70,58 @@ fn providers(sh: &Shell, flags: &Bench) -> anyhow::Result<()> {
     let fast = flags.fast_wasm.then_some("--fast-wasm");
     cmd!(sh, "{bench} {fast...} {components}").quiet().run()?;
     Ok(())
+}
+
+/// Our client beside the programs of `tests/peers`.
+fn smtp(sh: &Shell, flags: &Bench) -> anyhow::Result<()> {
+    setup::setup(sh)?;
+    setup::clang(sh).context("all that ours is compared with stands on *ring*")?;
+    let ours = Build::WASM.build(sh, &["smtp_client"])?;
+    let peers = peers(sh)?;
+    // The server reads all that is sent and must not be what is measured.
+    let fast = ["--config", "profile.dev.package.test-host.opt-level=3"];
+    cmd!(
+        sh,
+        "cargo build --quiet --workspace --bin bench-smtp {fast...}"
+    )
+    .quiet()
+    .run()?;
+    let mut bench = Command::new(guest::target_folder().join("debug/bench-smtp"));
+    bench
+        .arg(ours)
+        .arg(peers)
+        .args(flags.lab.then_some("--lab"));
+    if let Some(rounds) = flags.rounds {
+        bench.args(["--rounds", &rounds.to_string()]);
+    }
+    if let Some(only) = &flags.only {
+        bench.args(["--only", only]);
+    }
+    if let Some(file) = &flags.json {
+        bench.arg("--json").arg(file);
+    }
+    ensure!(bench.status()?.success(), "bench-smtp failed");
+    Ok(())
+}
+
+/// Builds the programs of `tests/peers` and returns their folder. Each package
+/// by itself, or all would have the features that one asks for.
+fn peers(sh: &Shell) -> anyhow::Result<PathBuf> {
+    const MANIFEST: &str = "tests/peers/Cargo.toml";
+    const TARGET: &str = "wasm32-wasip2";
+    /// Without it tokio has no sockets there.
+    const TOKIO: &str = r#"target.wasm32-wasip2.rustflags=["--cfg=tokio_unstable"]"#;
+    let folder = guest::target_folder().join("peers");
+    for package in ["upstream", "upstream_pipelining", "others"] {
+        cmd!(
+            sh,
+            "cargo build --quiet --locked --release --manifest-path {MANIFEST} --target {TARGET} --target-dir {folder} --config {TOKIO} --package {package}"
+        )
+        .quiet()
+        .run()
+        .with_context(|| format!("{package} of tests/peers does not build"))?;
+    }
+    Ok(folder.join(TARGET).join("release"))
 }
 
 /// How programs of the tests are built to be measured.

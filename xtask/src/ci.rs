@@ -26,12 +26,12 @@ pub(crate) fn ci(sh: &Shell) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The fuzz targets are workspaces of their own.
+/// The fuzz targets and the peers are workspaces of their own.
 fn format(sh: &Shell) -> anyhow::Result<()> {
     cmd!(sh, "cargo fmt --all --check").run()?;
-    for folder in fuzz::FOLDERS {
-        let fuzz = format!("{folder}/Cargo.toml");
-        cmd!(sh, "cargo fmt --manifest-path {fuzz} --check").run()?;
+    for folder in fuzz::FOLDERS.into_iter().chain(["tests/peers"]) {
+        let manifest = format!("{folder}/Cargo.toml");
+        cmd!(sh, "cargo fmt --manifest-path {manifest} --all --check").run()?;
     }
     Ok(())
 }

@@ -44,16 +44,25 @@ xflags::xflags! {
         }
         /// Does everything that has to pass, in order.
         cmd ci {}
-        /// Measures, in ratios of one run: `cargo xtask bench net`, `cargo xtask bench tls`.
+        /// Measures, in ratios of one run: `cargo xtask bench net`, `cargo xtask bench tls`,
+        /// `cargo xtask bench smtp`.
         cmd bench {
-            /// What to measure: net or tls.
+            /// What to measure: net, tls or smtp.
             required what: String
             /// tls: tls-pump-crypto beside ring alone, with simd128 and wide arithmetic.
             optional --fast-wasm
             /// tls: the same alone, built by this profile of the workspace, as release-size.
             optional --profile name: String
+            /// smtp: how often each program runs. Default: 9.
+            optional --rounds count: u32
+            /// smtp: nothing but this measure, as 1kb; a wrong name lists them.
+            optional --only measure: String
+            /// smtp: the figures as JSON into this file. Default: behind the tables.
+            optional --json path: PathBuf
+            /// smtp: against a mail lab's server: its `up postfix` piped into this.
+            optional --lab
         }
-        /// Prints how large the component wasi-sendmail is, by features and profile.
+        /// Prints how large components are, by features and profile.
         cmd size {}
         /// Builds a package for wasm32-wasip2; the tests call it.
         cmd guest-build {

@@ -108,12 +108,8 @@ impl Dialogue {
     /// Whether no part of a reply is there, or to come.
     #[cfg(any(test, feature = "tls"))]
     pub(crate) fn is_quiet(&self) -> bool {
-        self.awaited.is_empty() && self.is_between_replies() && self.unasked.is_none()
-    }
-
-    /// Whether the last byte that was read ended a reply.
-    pub(crate) fn is_between_replies(&self) -> bool {
-        self.reply.is_empty() && self.lines == 0
+        let between_replies = self.reply.is_empty() && self.lines == 0;
+        between_replies && self.awaited.is_empty() && self.unasked.is_none()
     }
 
     /// Whether QUIT was answered, so that nothing can be missed any more.
@@ -161,8 +157,9 @@ impl Dialogue {
     }
 
     /// Takes note of what the server has sent, and appends what the client is to
-    /// see of it.
-    pub(crate) fn receive(&mut self, bytes: &[u8], seen: &mut Vec<u8>) {
+    /// see of it. Tells whether a reply ended.
+    pub(crate) fn receive(&mut self, bytes: &[u8], seen: &mut Vec<u8>) -> bool {
+        let mut any = false;
         for &byte in bytes {
             let ended = self.reply.push(byte);
             let hides = self.awaited.front() == Some(&Phase::Ehlo) && self.lines < MAX_REPLY_LINES;
@@ -172,16 +169,20 @@ impl Dialogue {
             }
             if let Some((line, len)) = ended {
                 self.lines += 1;
-                self.end_of_line(&line[..len], seen);
+                any |= self.end_of_line(&line[..len], seen);
             }
         }
+        any
     }
 
-    fn end_of_line(&mut self, line: &[u8], seen: &mut Vec<u8>) {
+    /// Whether it was a reply's last line.
+    fn end_of_line(&mut self, line: &[u8], seen: &mut Vec<u8>) -> bool {
         // The client gives up on a line that is none, and reads on after one that
         // is not the last.
         let last_line = parse_reply_line(line).ok().filter(|line| line.is_last);
-        let Some(last_line) = last_line else { return };
+        let Some(last_line) = last_line else {
+            return false;
+        };
         self.lines = 0;
         if let Some(without_auth) = &mut self.without_auth {
             without_auth.end(seen);
@@ -193,6 +194,7 @@ impl Dialogue {
             (Some(_), _) => {}
             (None, code) => self.unasked = Some(code),
         }
+        true
     }
 }
 

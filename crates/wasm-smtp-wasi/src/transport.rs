@@ -187,8 +187,7 @@ impl Connection {
             if len == 0 {
                 return Ok(0);
             }
-            self.dialogue.receive(&buf[..len], &mut self.unseen);
-            if self.dialogue.is_between_replies() {
+            if self.dialogue.receive(&buf[..len], &mut self.unseen) {
                 self.stop_time();
             }
         }

@@ -48,9 +48,27 @@ fn every_command_has_its_phase() {
         assert!(!dialogue.is_quiet());
         receive(&mut dialogue, "250-a\r\n250");
         assert_eq!(dialogue.awaits(), phase, "{command}");
-        assert!(!dialogue.is_between_replies());
         receive(&mut dialogue, " b\r\n");
-        assert!(dialogue.is_quiet() && dialogue.is_between_replies());
+        assert!(dialogue.is_quiet());
+    }
+}
+
+#[test]
+fn the_end_of_each_reply_is_told() {
+    let mut dialogue = greeted(false);
+    send(&mut dialogue, "RCPT TO:<a@b>\r\nRCPT TO:<c@d>\r\n");
+    for (bytes, ended) in [
+        ("250-ok\r\n", false),
+        ("250 ok\r\n2", true),
+        ("50", false),
+        (" ok\r", false),
+        ("\n", true),
+    ] {
+        assert_eq!(
+            dialogue.receive(bytes.as_bytes(), &mut Vec::new()),
+            ended,
+            "{bytes:?}"
+        );
     }
 }
 

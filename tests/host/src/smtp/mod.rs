@@ -11,6 +11,7 @@
 mod auth;
 mod connection;
 mod data;
+mod faulty;
 mod record;
 mod scram;
 mod script;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 
+pub use faulty::{Fault, FaultyServer, Moment, Seen};
 pub use record::{Authenticated, Received, SessionRecord, Via};
 pub use script::Script;
 pub use server::{Builder, SmtpServer};

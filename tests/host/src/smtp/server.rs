@@ -112,6 +112,8 @@ impl Builder {
 async fn serve(listener: TcpListener, config: Arc<Config>, log: Arc<Log>) {
     let mut sessions = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
+        // Else the greeting would wait for the acknowledgement of TLS's tickets.
+        _ = stream.set_nodelay(true);
         sessions.spawn(Session::new(stream, config.clone(), log.clone()).run());
         while sessions.try_join_next().is_some() {}
     }
