@@ -1,6 +1,8 @@
 //! The crates build with every set of features, for both targets.
 
 use crate::setup;
+use anyhow::Context as _;
+use std::collections::BTreeSet;
 use xshell::{Shell, cmd};
 
 /// The features of the crates of TLS: each alone, and none.
@@ -23,18 +25,16 @@ const ALONE: [(&str, &[&str]); 2] = [
 ];
 
 /// What `wasm-smtp-wasi` has of TLS: one of each row.
-const TLS: [&[&str]; 6] = [
+const TLS: [&[&str]; 5] = [
     &["tls", "webpki-roots", "native-roots"],
     &["", "plaintext-only"],
-    &["", "pure"],
-    &["", "pq"],
+    &["", "pure", "pure pq"],
     &["", "tls12"],
     &["", "ring"],
 ];
 
-/// What it has without TLS, the features of `wasm-smtp` among it.
-const OTHERS: [&[&str]; 7] = [
-    &["", "plaintext-only"],
+/// What it passes on to `wasm-smtp`: one of each row.
+const CORE: [&[&str]; 6] = [
     &["", "xoauth2", "oauthbearer"],
     &["", "scram-sha-256"],
     &["", "pipelining"],
@@ -43,26 +43,35 @@ const OTHERS: [&[&str]; 7] = [
     &["", "mail-builder"],
 ];
 
-/// Checks them all; for wasm32-wasip2 with *ring* only where clang is.
-pub(crate) fn features(sh: &Shell) -> anyhow::Result<()> {
+/// Each feature alone, all but one, all and none.
+pub(crate) fn some(sh: &Shell) -> anyhow::Result<()> {
     for (package, features) in ALONE {
         for feature in features {
             clippy(sh, package, feature, &[])?;
         }
     }
-    let clang = setup::clang(sh);
-    if let Err(missing) = &clang {
-        println!("skipped: ring for wasm32-wasip2: {missing}");
-    }
-    let sets: Vec<_> = [products(&TLS), products(&OTHERS)].concat();
-    println!("{} sets of features of wasm-smtp-wasi", sets.len());
-    for set in sets {
-        clippy(sh, "wasm-smtp-wasi", &set, &[])?;
-        if clang.is_ok() || !set.contains("ring") {
-            clippy(sh, "wasm-smtp-wasi", &set, &["--target", "wasm32-wasip2"])?;
-        }
-    }
-    Ok(())
+    let names: BTreeSet<_> = [&TLS[..], &CORE[..]]
+        .concat()
+        .into_iter()
+        .flatten()
+        .flat_map(|choice| choice.split(' '))
+        .chain([""])
+        .collect();
+    let but_one = names.iter().map(|one| {
+        let others = names.iter().filter(|name| *name != one);
+        others.copied().collect::<Vec<_>>().join(" ")
+    });
+    let alone = names.iter().map(ToString::to_string);
+    check(sh, alone.chain(but_one).collect())
+}
+
+/// Every combination. TLS and what is passed on have nothing to do with each
+/// other.
+pub(crate) fn all(sh: &Shell) -> anyhow::Result<()> {
+    setup::setup(sh)?;
+    let core = products(&CORE).into_iter();
+    let core = core.map(|set| format!("plaintext-only {set}"));
+    check(sh, products(&TLS).into_iter().chain(core).collect())
 }
 
 /// Every choice of one of each row.
@@ -73,13 +82,30 @@ fn products(rows: &[&[&str]]) -> Vec<String> {
     })
 }
 
+/// Checks sets of features of `wasm-smtp-wasi` for both targets; for
+/// wasm32-wasip2 with *ring* only where clang is.
+fn check(sh: &Shell, sets: Vec<String>) -> anyhow::Result<()> {
+    let clang = setup::clang(sh);
+    if let Err(missing) = &clang {
+        println!("skipped: ring for wasm32-wasip2: {missing}");
+    }
+    println!("{} sets of features of wasm-smtp-wasi", sets.len());
+    for set in sets {
+        clippy(sh, "wasm-smtp-wasi", &set, &[])?;
+        if clang.is_ok() || !set.contains("ring") {
+            clippy(sh, "wasm-smtp-wasi", &set, &["--target", "wasm32-wasip2"])?;
+        }
+    }
+    Ok(())
+}
+
 fn clippy(sh: &Shell, package: &str, features: &str, target: &[&str]) -> anyhow::Result<()> {
-    let features = ["--no-default-features", "--features", features];
+    let flags = ["--no-default-features", "--features", features];
     cmd!(
         sh,
-        "cargo clippy --quiet --package {package} {target...} {features...} -- -D warnings"
+        "cargo clippy --quiet --package {package} {target...} {flags...} -- -D warnings"
     )
     .quiet()
     .run()
-    .map_err(|error| anyhow::Error::from(error).context(format!("{package} with {features:?}")))
+    .with_context(|| format!("{package} with the features `{features}`"))
 }

@@ -62,6 +62,8 @@ xflags::xflags! {
             /// smtp: against a mail lab's server: its `up postfix` piped into this.
             optional --lab
         }
+        /// Checks wasm-smtp-wasi with every combination of features, for both targets.
+        cmd features {}
         /// Prints how large components are, by features and profile.
         cmd size {}
         /// Builds a package for wasm32-wasip2; the tests call it.

@@ -86,6 +86,7 @@ fn run(flags: flags::Xtask) -> anyhow::Result<ExitCode> {
         Task::Interop(flags) => return guest::run_host_program("interop", &flags.group),
         Task::Ci(_) => ci::ci(&sh)?,
         Task::Bench(flags) => bench::bench(&sh, &flags)?,
+        Task::Features(_) => features::all(&sh)?,
         Task::Size(_) => size::size(&sh)?,
         Task::GuestBuild(build) => guest::build(&build.package)?,
         Task::GuestRun(run) => return guest::run(&run.args, None),
@@ -102,8 +103,9 @@ fn root() -> &'static Path {
 
 /// The crates that are components or parts of them: they are built and tested
 /// for both targets.
-const LIBRARIES: [&str; 5] = [
+const LIBRARIES: [&str; 6] = [
     "wasi-net",
+    "tls-pump-primitives",
     "tls-pump-crypto",
     "tls-pump",
     "wasm-smtp-wasi",

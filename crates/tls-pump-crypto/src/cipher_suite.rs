@@ -4,13 +4,10 @@
 //! (TLS 1.3) or ends the connection (1.2): RFC 8446 section 5.5. A key of
 //! ChaCha20-Poly1305 outlasts every connection.
 
-use crate::aead::Records;
-use crate::hash::{HMAC_SHA256, HMAC_SHA384, SHA256, SHA384};
-use aes_gcm::{Aes128Gcm, Aes256Gcm};
-use chacha20poly1305::ChaCha20Poly1305;
 use rustls::crypto::CipherSuiteCommon;
 use rustls::crypto::tls13::HkdfUsingHmac;
 use rustls::{CipherSuite, SupportedCipherSuite, Tls13CipherSuite};
+use tls_pump_primitives::{HmacSha2, Records, Sha2};
 
 #[cfg(feature = "tls12")]
 pub use tls12::*;
@@ -65,11 +62,11 @@ pub static TLS13_CHACHA20_POLY1305_SHA256: SupportedCipherSuite =
     SupportedCipherSuite::Tls13(&Tls13CipherSuite {
         common: CipherSuiteCommon {
             suite: CipherSuite::TLS13_CHACHA20_POLY1305_SHA256,
-            hash_provider: &SHA256,
+            hash_provider: &Sha2::Sha256,
             confidentiality_limit: CHACHA20_LIMIT,
         },
-        hkdf_provider: &HkdfUsingHmac(&HMAC_SHA256),
-        aead_alg: &Records::<ChaCha20Poly1305>::NEW,
+        hkdf_provider: &HkdfUsingHmac(&HmacSha2(Sha2::Sha256)),
+        aead_alg: &Records::ChaCha20Poly1305,
         quic: None,
     });
 
@@ -78,11 +75,11 @@ pub static TLS13_AES_128_GCM_SHA256: SupportedCipherSuite =
     SupportedCipherSuite::Tls13(&Tls13CipherSuite {
         common: CipherSuiteCommon {
             suite: CipherSuite::TLS13_AES_128_GCM_SHA256,
-            hash_provider: &SHA256,
+            hash_provider: &Sha2::Sha256,
             confidentiality_limit: AES_GCM_LIMIT,
         },
-        hkdf_provider: &HkdfUsingHmac(&HMAC_SHA256),
-        aead_alg: &Records::<Aes128Gcm>::NEW,
+        hkdf_provider: &HkdfUsingHmac(&HmacSha2(Sha2::Sha256)),
+        aead_alg: &Records::Aes128Gcm,
         quic: None,
     });
 
@@ -91,24 +88,21 @@ pub static TLS13_AES_256_GCM_SHA384: SupportedCipherSuite =
     SupportedCipherSuite::Tls13(&Tls13CipherSuite {
         common: CipherSuiteCommon {
             suite: CipherSuite::TLS13_AES_256_GCM_SHA384,
-            hash_provider: &SHA384,
+            hash_provider: &Sha2::Sha384,
             confidentiality_limit: AES_GCM_LIMIT,
         },
-        hkdf_provider: &HkdfUsingHmac(&HMAC_SHA384),
-        aead_alg: &Records::<Aes256Gcm>::NEW,
+        hkdf_provider: &HkdfUsingHmac(&HmacSha2(Sha2::Sha384)),
+        aead_alg: &Records::Aes256Gcm,
         quic: None,
     });
 
 #[cfg(feature = "tls12")]
 mod tls12 {
     use super::{AES_GCM_LIMIT, CHACHA20_LIMIT};
-    use crate::aead::Records;
-    use crate::hash::{HMAC_SHA256, HMAC_SHA384, SHA256, SHA384};
-    use aes_gcm::{Aes128Gcm, Aes256Gcm};
-    use chacha20poly1305::ChaCha20Poly1305;
     use rustls::crypto::tls12::PrfUsingHmac;
     use rustls::crypto::{CipherSuiteCommon, KeyExchangeAlgorithm};
     use rustls::{CipherSuite, SignatureScheme, SupportedCipherSuite, Tls12CipherSuite};
+    use tls_pump_primitives::{HmacSha2, Records, Sha2};
 
     static ECDSA_SCHEMES: &[SignatureScheme] = &[
         SignatureScheme::ED25519,
@@ -126,35 +120,35 @@ mod tls12 {
     ];
 
     macro_rules! suites {
-        ($($name:ident: $sign:ident, $cipher:ty, $limit:ident, $hash:ident, $hmac:ident;)*) => {$(
+        ($($name:ident: $sign:ident, $cipher:ident, $limit:ident, $hash:ident;)*) => {$(
             #[doc = concat!("`", stringify!($name), "` of TLS 1.2.")]
             pub static $name: SupportedCipherSuite =
                 SupportedCipherSuite::Tls12(&Tls12CipherSuite {
                     common: CipherSuiteCommon {
                         suite: CipherSuite::$name,
-                        hash_provider: &$hash,
+                        hash_provider: &Sha2::$hash,
                         confidentiality_limit: $limit,
                     },
                     kx: KeyExchangeAlgorithm::ECDHE,
                     sign: $sign,
-                    aead_alg: &Records::<$cipher>::NEW,
-                    prf_provider: &PrfUsingHmac(&$hmac),
+                    aead_alg: &Records::$cipher,
+                    prf_provider: &PrfUsingHmac(&HmacSha2(Sha2::$hash)),
                 });
         )*};
     }
 
     suites! {
         TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256:
-            ECDSA_SCHEMES, ChaCha20Poly1305, CHACHA20_LIMIT, SHA256, HMAC_SHA256;
+            ECDSA_SCHEMES, ChaCha20Poly1305, CHACHA20_LIMIT, Sha256;
         TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256:
-            RSA_SCHEMES, ChaCha20Poly1305, CHACHA20_LIMIT, SHA256, HMAC_SHA256;
+            RSA_SCHEMES, ChaCha20Poly1305, CHACHA20_LIMIT, Sha256;
         TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256:
-            ECDSA_SCHEMES, Aes128Gcm, AES_GCM_LIMIT, SHA256, HMAC_SHA256;
+            ECDSA_SCHEMES, Aes128Gcm, AES_GCM_LIMIT, Sha256;
         TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256:
-            RSA_SCHEMES, Aes128Gcm, AES_GCM_LIMIT, SHA256, HMAC_SHA256;
+            RSA_SCHEMES, Aes128Gcm, AES_GCM_LIMIT, Sha256;
         TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384:
-            ECDSA_SCHEMES, Aes256Gcm, AES_GCM_LIMIT, SHA384, HMAC_SHA384;
+            ECDSA_SCHEMES, Aes256Gcm, AES_GCM_LIMIT, Sha384;
         TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384:
-            RSA_SCHEMES, Aes256Gcm, AES_GCM_LIMIT, SHA384, HMAC_SHA384;
+            RSA_SCHEMES, Aes256Gcm, AES_GCM_LIMIT, Sha384;
     }
 }

@@ -21,7 +21,7 @@ pub static ALL: &[&dyn SupportedKxGroup] = &[
 pub static X25519MLKEM768: &dyn SupportedKxGroup = &kx::hybrid::X25519MlKem768;
 
 /// X25519. Source: RFC 7748, RFC 8446 section 7.4.2.
-pub static X25519: &dyn SupportedKxGroup = &kx::X25519;
+pub static X25519: &dyn SupportedKxGroup = &tls_pump_primitives::X25519;
 
 /// The curve P-256. Source: RFC 8446 section 4.2.8.2.
 pub static SECP256R1: &dyn SupportedKxGroup =

@@ -42,9 +42,8 @@
 //! | `pq` | yes | X25519MLKEM768, a key exchange that quantum computers do not break |
 //! | `tls12` | yes | TLS 1.2 beside TLS 1.3 |
 
-mod aead;
 pub mod cipher_suite;
-mod hash;
+mod integers;
 mod kx;
 pub mod kx_group;
 mod sign;
@@ -52,7 +51,11 @@ mod sign;
 mod tests;
 mod verify;
 
-use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom};
+use rustls::Error;
+use rustls::crypto::{CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::sign::SigningKey;
+use std::sync::Arc;
 
 /// The provider, with all of [`cipher_suite::ALL`] and [`kx_group::ALL`].
 ///
@@ -65,11 +68,40 @@ use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom};
 #[must_use]
 pub fn provider() -> CryptoProvider {
     CryptoProvider {
+        key_provider: key_provider(),
+        ..provider_without_keys()
+    }
+}
+
+/// [`provider`] without [`key_provider`]: for clients that show no certificate,
+/// which are smaller by what reads private keys and signs. Private keys are
+/// refused.
+#[must_use]
+pub fn provider_without_keys() -> CryptoProvider {
+    CryptoProvider {
         cipher_suites: cipher_suite::ALL.to_vec(),
         kx_groups: kx_group::ALL.to_vec(),
         signature_verification_algorithms: verify::ALGORITHMS,
         secure_random: &Random,
-        key_provider: &sign::Keys,
+        key_provider: &NoKeys,
+    }
+}
+
+/// What reads private keys, to be signed with.
+#[must_use]
+pub fn key_provider() -> &'static dyn KeyProvider {
+    &sign::Keys
+}
+
+/// Reads no private key.
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
+        Err(Error::General(
+            "this provider reads no private keys: take tls_pump_crypto::provider".into(),
+        ))
     }
 }
 

@@ -1,10 +1,14 @@
 //! The signatures of certificates and handshakes.
 
+mod power;
 mod rsa;
 
-use crate::kx::uncompressed;
+use crate::integers;
+use crate::kx::point;
 use ecdsa::signature::hazmat::PrehashVerifier;
-use p256::ecdsa;
+use elliptic_curve::FieldBytes;
+use p256::{NistP256, ecdsa, elliptic_curve};
+use p384::NistP384;
 use rustls::SignatureScheme;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::crypto::hash::Output;
@@ -98,19 +102,22 @@ impl SignatureVerificationAlgorithm for Ecdsa {
         signature: &[u8],
     ) -> Result<(), InvalidSignature> {
         let Self(curve, hash) = self;
-        let key = uncompressed(public_key).ok_or(InvalidSignature)?;
         let hash = hash.of(message);
         match curve {
-            Curve::P256 => p256::ecdsa::VerifyingKey::from_sec1_bytes(key).and_then(|key| {
-                let signature = p256::ecdsa::Signature::from_der(signature)?;
-                key.verify_prehash(hash.as_ref(), &signature)
+            Curve::P256 => point::<NistP256>(public_key).and_then(|key| {
+                let key = p256::ecdsa::VerifyingKey::from_affine(key).ok()?;
+                let [r, s] = scalars::<NistP256>(signature)?;
+                let signature = p256::ecdsa::Signature::from_scalars(r, s).ok()?;
+                key.verify_prehash(hash.as_ref(), &signature).ok()
             }),
-            Curve::P384 => p384::ecdsa::VerifyingKey::from_sec1_bytes(key).and_then(|key| {
-                let signature = p384::ecdsa::Signature::from_der(signature)?;
-                key.verify_prehash(hash.as_ref(), &signature)
+            Curve::P384 => point::<NistP384>(public_key).and_then(|key| {
+                let key = p384::ecdsa::VerifyingKey::from_affine(key).ok()?;
+                let [r, s] = scalars::<NistP384>(signature)?;
+                let signature = p384::ecdsa::Signature::from_scalars(r, s).ok()?;
+                key.verify_prehash(hash.as_ref(), &signature).ok()
             }),
         }
-        .map_err(|_| InvalidSignature)
+        .ok_or(InvalidSignature)
     }
 
     fn public_key_alg_id(&self) -> AlgorithmIdentifier {
@@ -127,6 +134,17 @@ impl SignatureVerificationAlgorithm for Ecdsa {
             Hash::Sha512 => alg_id::ECDSA_SHA512,
         }
     }
+}
+
+/// The two numbers of an `Ecdsa-Sig-Value` (RFC 3279 section 2.2.3), each as long
+/// as the curve's field; `None` where one is longer.
+fn scalars<C: elliptic_curve::Curve>(signature: &[u8]) -> Option<[FieldBytes<C>; 2]> {
+    let mut scalars = [FieldBytes::<C>::default(), FieldBytes::<C>::default()];
+    for (scalar, number) in std::iter::zip(&mut scalars, integers::two_integers(signature)?) {
+        let start = scalar.len().checked_sub(number.len())?;
+        scalar[start..].copy_from_slice(number);
+    }
+    Some(scalars)
 }
 
 #[derive(Debug)]

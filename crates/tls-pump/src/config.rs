@@ -1,16 +1,16 @@
 //! What a connection trusts and offers; made once, shared by its clones.
 
-use crate::verify::Verifier;
+use crate::pem::{self, ClientCertificate};
+use crate::verify::{Authenticate, Full, Verifier};
 use crate::{Error, Policy, roots};
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
+use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 use rustls::{CipherSuite, ClientConfig, RootCertStore, SupportedProtocolVersion};
 use std::fmt;
 use std::sync::Arc;
-use webpki::{CertRevocationList, OwnedCertRevocationList, RevocationCheckDepth};
+use webpki::{CertRevocationList, RevocationCheckDepth};
 
 /// What TLS connections trust and offer.
 ///
@@ -58,24 +58,14 @@ pub enum CrlScope {
     Leaf,
 }
 
-#[derive(Clone)]
-enum Roots {
-    Store(RootCertStore),
-    Pem(Vec<u8>),
-}
-
-#[derive(Clone)]
-struct ClientCertificate {
-    chain_pem: Vec<u8>,
-    key_pem: Arc<[u8]>,
-}
-
 /// Makes a [`TlsConfig`].
+// What only a setter needs is reached through that setter, and not by `build`,
+// so that programs which never call it do without: errors wait for `build`.
 #[derive(Clone)]
 pub struct TlsConfigBuilder {
-    roots: Option<Roots>,
-    policy: Policy,
-    crls: Vec<Vec<u8>>,
+    roots: Option<Result<RootCertStore, Error>>,
+    policy: Result<Arc<dyn Authenticate>, Error>,
+    crls: Result<Vec<Arc<CertRevocationList<'static>>>, Error>,
     crl_scope: CrlScope,
     client_certificate: Option<ClientCertificate>,
     alpn: Vec<Vec<u8>>,
@@ -86,14 +76,16 @@ pub struct TlsConfigBuilder {
     #[cfg(feature = "keylog")]
     key_log: Option<Arc<dyn rustls::KeyLog>>,
     provider: Option<Arc<CryptoProvider>>,
+    /// What serves without `provider`.
+    bundled: fn() -> Option<CryptoProvider>,
 }
 
 impl Default for TlsConfigBuilder {
     fn default() -> Self {
         Self {
             roots: None,
-            policy: Policy::Full,
-            crls: Vec::new(),
+            policy: Ok(Arc::new(Full)),
+            crls: Ok(Vec::new()),
             crl_scope: CrlScope::Chain,
             client_certificate: None,
             alpn: Vec::new(),
@@ -105,6 +97,7 @@ impl Default for TlsConfigBuilder {
             #[cfg(feature = "keylog")]
             key_log: None,
             provider: None,
+            bundled: bundled_without_keys,
         }
     }
 }
@@ -129,21 +122,21 @@ impl TlsConfigBuilder {
     /// `webpki-roots`).
     #[must_use]
     pub fn roots_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.roots = Some(Roots::Pem(pem.into()));
+        self.roots = Some(roots::from_pem(&pem.into()));
         self
     }
 
     /// Trusts the certificates in `store`, and nothing else.
     #[must_use]
     pub fn roots(mut self, store: RootCertStore) -> Self {
-        self.roots = Some(Roots::Store(store));
+        self.roots = Some(roots::given(store));
         self
     }
 
     /// How servers prove who they are. Default: [`Policy::Full`].
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
+        self.policy = policy.usable().map(|policy| Arc::new(policy) as _);
         self
     }
 
@@ -159,7 +152,11 @@ impl TlsConfigBuilder {
     /// Source: RFC 5280 section 5.
     #[must_use]
     pub fn crls_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.crls.push(pem.into());
+        if let Ok(crls) = &mut self.crls
+            && let Err(error) = pem::add_crls(crls, &pem.into())
+        {
+            self.crls = Err(error);
+        }
         self
     }
 
@@ -181,10 +178,8 @@ impl TlsConfigBuilder {
         chain_pem: impl Into<Vec<u8>>,
         key_pem: impl Into<Vec<u8>>,
     ) -> Self {
-        self.client_certificate = Some(ClientCertificate {
-            chain_pem: chain_pem.into(),
-            key_pem: key_pem.into().into(),
-        });
+        self.client_certificate = Some(ClientCertificate::new(chain_pem.into(), key_pem.into()));
+        self.bundled = bundled;
         self
     }
 
@@ -282,17 +277,15 @@ impl TlsConfigBuilder {
                 reason: reason.into(),
             });
         }
-        let provider = self.provider.clone().or_else(bundled_provider);
-        let provider = self.suited(provider.ok_or(Error::NoProvider)?);
+        let provider = self.suited_provider()?;
         let algorithms = provider.signature_verification_algorithms;
-        let policy = self.policy.usable()?;
+        let policy = self.policy?;
         let roots = match self.roots {
-            Some(Roots::Store(store)) => roots::given(store)?,
-            Some(Roots::Pem(pem)) => roots::from_pem(&pem)?,
+            Some(given) => given?,
             None if policy.needs_roots() => roots::default_roots()?,
             None => RootCertStore::empty(),
         };
-        let crls = revocation(&self.crls)?;
+        let crls = self.crls?;
         let crl_depth = match self.crl_scope {
             CrlScope::Chain => RevocationCheckDepth::Chain,
             CrlScope::Leaf => RevocationCheckDepth::EndEntity,
@@ -316,12 +309,7 @@ impl TlsConfigBuilder {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
         let mut config = match &self.client_certificate {
-            Some(certificate) => {
-                let (chain, key) = certificate.parse()?;
-                builder
-                    .with_client_auth_cert(chain, key)
-                    .map_err(unusable)?
-            }
+            Some(certificate) => certificate.show(builder)?,
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = self.alpn;
@@ -339,21 +327,24 @@ impl TlsConfigBuilder {
     }
 
     /// The provider with its suites in order.
-    fn suited(&self, provider: Arc<CryptoProvider>) -> Arc<CryptoProvider> {
-        let Some(first) = self.chacha20_first else {
-            return provider;
-        };
-        let mut provider = CryptoProvider::clone(&provider);
-        provider.cipher_suites.sort_by_key(|suite| {
-            let is_chacha20 = matches!(
-                suite.suite(),
-                CipherSuite::TLS13_CHACHA20_POLY1305_SHA256
-                    | CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
-                    | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
-            );
-            is_chacha20 != first
-        });
-        Arc::new(provider)
+    fn suited_provider(&self) -> Result<Arc<CryptoProvider>, Error> {
+        let given = self.provider.as_deref().cloned();
+        let mut provider = given.or_else(self.bundled).ok_or(Error::NoProvider)?;
+        if let Some(first) = self.chacha20_first {
+            let suites = provider.cipher_suites.into_iter();
+            let (mut before, after): (Vec<_>, Vec<_>) = suites.partition(|suite| {
+                let is_chacha20 = matches!(
+                    suite.suite(),
+                    CipherSuite::TLS13_CHACHA20_POLY1305_SHA256
+                        | CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+                        | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+                );
+                is_chacha20 == first
+            });
+            before.extend(after);
+            provider.cipher_suites = before;
+        }
+        Ok(Arc::new(provider))
     }
 }
 
@@ -378,13 +369,21 @@ impl<F> fmt::Debug for Clock<F> {
     }
 }
 
-fn bundled_provider() -> Option<Arc<CryptoProvider>> {
+fn bundled() -> Option<CryptoProvider> {
     #[cfg(feature = "pure")]
-    return Some(Arc::new(tls_pump_crypto::provider()));
+    return Some(tls_pump_crypto::provider());
     #[cfg(all(feature = "ring", not(feature = "pure")))]
-    return Some(Arc::new(rustls::crypto::ring::default_provider()));
+    return Some(rustls::crypto::ring::default_provider());
     #[cfg(not(any(feature = "pure", feature = "ring")))]
     None
+}
+
+/// The same where no private key will be read.
+fn bundled_without_keys() -> Option<CryptoProvider> {
+    #[cfg(feature = "pure")]
+    return Some(tls_pump_crypto::provider_without_keys());
+    #[cfg(not(feature = "pure"))]
+    bundled()
 }
 
 /// All from `lowest` on; without the feature `tls12` there is one.
@@ -395,75 +394,4 @@ fn versions(lowest: Version) -> Vec<&'static SupportedProtocolVersion> {
         Version::Tls13 => version.version == rustls::ProtocolVersion::TLSv1_3,
     })
     .collect()
-}
-
-fn revocation(texts: &[Vec<u8>]) -> Result<Vec<CertRevocationList<'static>>, Error> {
-    let invalid = |reason: String| Error::InvalidCrls { reason };
-    let mut crls: Vec<CertRevocationList<'static>> = Vec::new();
-    for pem in texts {
-        let before = crls.len();
-        for crl in CertificateRevocationListDer::pem_slice_iter(pem) {
-            let crl = crl.map_err(|error| {
-                invalid(format!("the PEM text is damaged ({error}); get it again"))
-            })?;
-            let crl = OwnedCertRevocationList::from_der(&crl).map_err(|error| {
-                invalid(format!(
-                    "one is damaged or of a kind that is not supported ({error:?}); get a complete CRL"
-                ))
-            })?;
-            let crl = CertRevocationList::from(crl);
-            // webpki would ask the first one only.
-            let place = |crl: &CertRevocationList<'_>| {
-                let part = crl.issuing_distribution_point().map(<[u8]>::to_vec);
-                (crl.issuer().to_vec(), part)
-            };
-            if crls.iter().any(|other| place(other) == place(&crl)) {
-                let reason = "two are of one issuer; give the newest of each issuer only";
-                return Err(invalid(reason.into()));
-            }
-            crls.push(crl);
-        }
-        if crls.len() == before {
-            return Err(invalid(
-                "the PEM text holds no `BEGIN X509 CRL` block; convert it by `openssl crl -inform der`"
-                    .into(),
-            ));
-        }
-    }
-    Ok(crls)
-}
-
-impl ClientCertificate {
-    fn parse(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
-        let invalid = |reason: &str| Error::InvalidClientCertificate {
-            reason: reason.into(),
-        };
-        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.chain_pem).collect();
-        let chain = chain.map_err(|_| invalid("its PEM text is damaged; export it again"))?;
-        if chain.is_empty() {
-            return Err(invalid("the PEM text holds no `BEGIN CERTIFICATE` block"));
-        }
-        // The parser's error could show a part of the key.
-        let key = PrivateKeyDer::from_pem_slice(&self.key_pem).map_err(|_| {
-            let has = |text: &[u8]| self.key_pem.windows(text.len()).any(|part| part == text);
-            // PKCS#8's way, and the one before it.
-            match has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED") {
-                true => invalid("its key is encrypted; decrypt it by `openssl pkey -in key.pem`"),
-                false => {
-                    invalid("no private key can be read from its PEM text; export it in PKCS#8")
-                }
-            }
-        })?;
-        Ok((chain, key))
-    }
-}
-
-fn unusable(error: rustls::Error) -> Error {
-    let reason = match error {
-        rustls::Error::InconsistentKeys(_) => {
-            "the private key is not that of the certificate; give the key it was made with".into()
-        }
-        error => format!("the provider does not take its key ({error}); use ECDSA with P-256"),
-    };
-    Error::InvalidClientCertificate { reason }
 }

@@ -61,6 +61,7 @@ mod halves;
 mod info;
 #[cfg(feature = "keylog")]
 mod keylog;
+mod pem;
 mod policy;
 mod roots;
 mod stream;

@@ -9,6 +9,7 @@ use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
 use sha2::{Digest as _, Sha256, Sha512};
 use std::cell::Cell;
+use std::fmt;
 use std::sync::Arc;
 use webpki::{
     CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth,
@@ -25,8 +26,7 @@ const RSA_ENCRYPTION: [u8; 11] = [
 const RSA_2048_SPKI_LEN: usize = 280;
 
 /// Why a certificate was refused.
-#[derive(Debug)]
-struct Refusal {
+pub(crate) struct Refusal {
     kind: CertificateErrorKind,
     /// Chosen for the alert that rustls sends by it.
     error: CertificateError,
@@ -71,20 +71,74 @@ impl From<webpki::Error> for Refusal {
 }
 
 /// Checks the certificates of servers by a policy.
-#[derive(Debug)]
 pub(crate) struct Verifier {
-    pub(crate) policy: Policy,
+    pub(crate) policy: Arc<dyn Authenticate>,
     pub(crate) roots: Vec<TrustAnchor<'static>>,
-    pub(crate) crls: Vec<CertRevocationList<'static>>,
+    pub(crate) crls: Vec<Arc<CertRevocationList<'static>>>,
     pub(crate) crl_depth: RevocationCheckDepth,
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
+}
+
+// By hand: what is in it says nothing to anybody.
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Verifier")
+    }
 }
 
 /// Refuses paths that would do otherwise.
 type PathFilter<'f> = dyn Fn(&VerifiedPath<'_>) -> Result<(), webpki::Error> + 'f;
 
+fn any_path(_: &VerifiedPath<'_>) -> Result<(), webpki::Error> {
+    Ok(())
+}
+
+/// What a policy asks of a server, beside the signature over the handshake and
+/// an RSA key of enough bits.
+pub(crate) trait Authenticate: Send + Sync {
+    /// Whether roots have a part in it.
+    fn needs_roots(&self) -> bool;
+
+    fn authenticate(&self, verifier: &Verifier, shown: &Shown<'_>) -> Result<(), Refusal>;
+}
+
+/// [`Policy::Full`] by itself, for programs that have no other.
+pub(crate) struct Full;
+
+impl Authenticate for Full {
+    fn needs_roots(&self) -> bool {
+        true
+    }
+
+    fn authenticate(&self, verifier: &Verifier, shown: &Shown<'_>) -> Result<(), Refusal> {
+        verifier.chain(shown, &verifier.roots, &any_path)
+    }
+}
+
+impl Authenticate for Policy {
+    fn needs_roots(&self) -> bool {
+        Self::needs_roots(self)
+    }
+
+    fn authenticate(&self, verifier: &Verifier, shown: &Shown<'_>) -> Result<(), Refusal> {
+        match self {
+            Self::Full => Full.authenticate(verifier, shown),
+            Self::PinnedSpki(pins) => {
+                let key = shown.leaf.subject_public_key_info();
+                let presented = Sha256::digest(&key).into();
+                match pins.contains(&presented) {
+                    true => Ok(()),
+                    false => Err(Refusal::of(CertificateErrorKind::NotPinned { presented })),
+                }
+            }
+            Self::Dane(records) => verifier.dane(shown, records),
+            Self::Opportunistic => Ok(()),
+        }
+    }
+}
+
 /// What a server shows, and what is asked of it.
-struct Shown<'a> {
+pub(crate) struct Shown<'a> {
     der: &'a CertificateDer<'a>,
     leaf: EndEntityCert<'a>,
     others: &'a [CertificateDer<'a>],
@@ -94,19 +148,8 @@ struct Shown<'a> {
 
 impl Verifier {
     fn authenticate(&self, shown: &Shown<'_>) -> Result<(), Refusal> {
-        let key = shown.leaf.subject_public_key_info();
-        match &self.policy {
-            Policy::Full => self.chain(shown, &self.roots, None)?,
-            Policy::PinnedSpki(pins) => {
-                let presented = Sha256::digest(&key).into();
-                if !pins.contains(&presented) {
-                    return Err(Refusal::of(CertificateErrorKind::NotPinned { presented }));
-                }
-            }
-            Policy::Dane(records) => self.dane(shown, records)?,
-            Policy::Opportunistic => {}
-        }
-        if is_weak(&key) {
+        self.policy.authenticate(self, shown)?;
+        if is_weak(&shown.leaf.subject_public_key_info()) {
             return Err(Refusal::of(CertificateErrorKind::WeakKey));
         }
         Ok(())
@@ -118,9 +161,9 @@ impl Verifier {
         &self,
         shown: &Shown<'_>,
         anchors: &[TrustAnchor<'_>],
-        through: Option<&PathFilter<'_>>,
+        through: &PathFilter<'_>,
     ) -> Result<(), Refusal> {
-        let crls: Vec<_> = self.crls.iter().collect();
+        let crls: Vec<_> = self.crls.iter().map(|crl| &**crl).collect();
         // It fails without any CRL: then nothing is checked.
         let revocation = RevocationOptionsBuilder::new(&crls).ok().map(|options| {
             options
@@ -136,7 +179,7 @@ impl Verifier {
             shown.now,
             KeyUsage::server_auth(),
             revocation,
-            through,
+            Some(through),
         );
         if let Err(error) = path {
             return Err(explain(error.into(), shown, anchors));
@@ -164,8 +207,8 @@ impl Verifier {
         let issuers: Vec<_> = of(2)
             .flat_map(|record| matching_anchors(record, shown))
             .collect();
-        let done = !issuers.is_empty() && accepted(self.chain(shown, &issuers, None))
-            || leaf_matches(1) && accepted(self.chain(shown, &self.roots, None))
+        let done = !issuers.is_empty() && accepted(self.chain(shown, &issuers, &any_path))
+            || leaf_matches(1) && accepted(self.chain(shown, &self.roots, &any_path))
             || of(0).next().is_some() && accepted(self.chain_through(of(0), shown));
         match done {
             true => Ok(()),
@@ -188,7 +231,7 @@ impl Verifier {
                 false => Err(webpki::Error::UnknownIssuer),
             }
         };
-        let chain = self.chain(shown, &self.roots, Some(&through));
+        let chain = self.chain(shown, &self.roots, &through);
         match leads_elsewhere.get() {
             true => Err(Refusal::of(CertificateErrorKind::NoTlsaMatch)),
             false => chain,

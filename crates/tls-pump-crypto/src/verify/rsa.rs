@@ -1,11 +1,8 @@
-//! RSA with a public key: the one modular power, and the encodings of RFC 8017
-//! section 9, which are rebuilt and compared rather than parsed.
+//! RSA with a public key: its limits, and the encodings of RFC 8017 section 9,
+//! which are rebuilt and compared rather than parsed.
 
-use super::Hash;
-use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
-use crypto_bigint::{BoxedUint, Odd};
-use der::asn1::UintRef;
-use der::{Decode, Reader, SliceReader};
+use super::{Hash, power};
+use crate::integers;
 
 /// What a certificate may carry, in bits.
 const MODULUS_BITS: std::ops::RangeInclusive<u32> = 2048..=8192;
@@ -14,31 +11,27 @@ const MODULUS_BITS: std::ops::RangeInclusive<u32> = 2048..=8192;
 /// 8017 allows all below the modulus).
 const MOST_EXPONENT_BITS: u32 = 33;
 
-pub(super) struct PublicKey {
-    modulus: Odd<BoxedUint>,
+pub(super) struct PublicKey<'a> {
+    modulus: &'a [u8],
     bits: u32,
     exponent: u64,
 }
 
-impl PublicKey {
+impl<'a> PublicKey<'a> {
     /// Reads an `RSAPublicKey` (RFC 8017 section A.1.1) in DER. `None` when it
     /// is anything else, or is weaker or larger than what is taken.
-    pub(super) fn from_der(der: &[u8]) -> Option<Self> {
-        let (modulus, exponent) = integers(der).ok()?;
-        if modulus.len() > (*MODULUS_BITS.end() / 8) as usize {
-            return None;
-        }
-        let modulus = BoxedUint::from_be_slice_vartime(modulus);
-        let bits = modulus.bit_width_vartime();
+    pub(super) fn from_der(der: &'a [u8]) -> Option<Self> {
+        let [modulus, exponent] = integers::two_integers(der)?;
+        let bits = u32::try_from(modulus.len()).ok()? * 8 - modulus.first()?.leading_zeros();
         let exponent = exponent.iter().try_fold(0_u64, |value, byte| {
             (value.leading_zeros() >= 8).then_some(value << 8 | u64::from(*byte))
         })?;
         let is_fit = MODULUS_BITS.contains(&bits)
+            && modulus.last()? % 2 == 1
             && exponent >= 3
             && exponent % 2 == 1
             && exponent.ilog2() < MOST_EXPONENT_BITS;
-        let modulus = Odd::new(modulus).into_option().filter(|_| is_fit)?;
-        Some(Self {
+        is_fit.then_some(Self {
             modulus,
             bits,
             exponent,
@@ -51,40 +44,10 @@ impl PublicKey {
     }
 
     /// The encoded message that `signature` holds, as long as the modulus (RFC
-    /// 8017 section 5.2.2). Nothing here is secret, so the time may show it.
+    /// 8017 section 5.2.2).
     pub(super) fn open(&self, signature: &[u8]) -> Option<Vec<u8>> {
-        let len = self.bits.div_ceil(8) as usize;
-        if signature.len() != len {
-            return None;
-        }
-        let precision = self.modulus.bits_precision();
-        let base = BoxedUint::from_be_slice(signature, precision).ok()?;
-        if base >= *self.modulus {
-            return None;
-        }
-        let params = BoxedMontyParams::new_vartime(self.modulus.clone());
-        let base = BoxedMontyForm::new(base, &params);
-        let mut power = base.clone();
-        for bit in (0..self.exponent.ilog2()).rev() {
-            power = power.square();
-            if self.exponent >> bit & 1 == 1 {
-                power *= &base;
-            }
-        }
-        let bytes = power.retrieve().to_be_bytes();
-        Some(bytes[bytes.len() - len..].to_vec())
+        power::power(signature, self.exponent, self.modulus)
     }
-}
-
-fn integers(der: &[u8]) -> der::Result<(&[u8], &[u8])> {
-    let mut reader = SliceReader::new(der)?;
-    let integers = reader.sequence(|reader| {
-        let modulus = UintRef::decode(reader)?;
-        let exponent = UintRef::decode(reader)?;
-        der::Result::Ok((modulus.as_bytes(), exponent.as_bytes()))
-    })?;
-    reader.finish()?;
-    Ok(integers)
 }
 
 /// EMSA-PKCS1-v1_5 (RFC 8017 section 9.2) in `len` bytes.

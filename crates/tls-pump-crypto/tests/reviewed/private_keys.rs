@@ -150,6 +150,17 @@ fn each_format_is_taken() {
 }
 
 #[test]
+fn a_provider_without_keys_takes_none() {
+    let without = tls_pump_crypto::provider_without_keys();
+    for parts in all(7) {
+        for key in parts.all_formats() {
+            let error = without.key_provider.load_private_key(key).unwrap_err();
+            assert!(error.to_string().contains("tls_pump_crypto::provider"));
+        }
+    }
+}
+
+#[test]
 fn a_key_signs_by_its_scheme_alone() {
     let others = [
         SignatureScheme::RSA_PSS_SHA256,

@@ -2,7 +2,7 @@
 
 use aes_gcm::aead::array::Array;
 use aes_gcm::aead::consts::{U12, U16};
-use aes_gcm::aead::{AeadInOut, KeyInit, KeySizeUser};
+use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes128Gcm, Aes256Gcm};
 use chacha20poly1305::ChaCha20Poly1305;
 use rustls::ConnectionTrafficSecrets;
@@ -12,27 +12,27 @@ use rustls::crypto::cipher::{
     UnsupportedOperationError, make_tls13_aad,
 };
 use rustls::{ContentType, Error, ProtocolVersion};
-use std::marker::PhantomData;
 
 const TAG_LEN: usize = 16;
 
-/// What both versions of TLS need of a cipher.
-pub(crate) trait Cipher:
-    AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send + Sync + 'static
-{
-    /// How many bytes of the nonce a record of TLS 1.2 carries: those after the
-    /// salt (RFC 5288 section 3), or none (RFC 7905 section 2).
-    #[cfg(feature = "tls12")]
-    const EXPLICIT_NONCE_LEN: usize;
-
-    fn secrets(key: AeadKey, iv: Iv) -> ConnectionTrafficSecrets;
-
-    /// rustls gives keys of the length that it was told.
-    fn with_key(key: &AeadKey) -> Self {
-        Self::new_from_slice(key.as_ref()).expect("the key has the length of the cipher's")
-    }
-
+/// A cipher with its key. Behind a pointer: its work on a record is far more
+/// than the call, and the records are built by one function for all.
+pub(crate) trait Cipher: Send + Sync {
     /// Encrypts `payload` from `start` on and appends the tag.
+    fn seal(
+        &self,
+        nonce: &Nonce,
+        aad: &[u8],
+        payload: &mut PrefixedPayload,
+        start: usize,
+    ) -> Result<(), Error>;
+
+    /// Decrypts `ciphertext`, which ends with the tag, in its place; returns the
+    /// length of the plaintext.
+    fn open(&self, nonce: &Nonce, aad: &[u8], ciphertext: &mut [u8]) -> Result<usize, Error>;
+}
+
+impl<C: AeadInOut<NonceSize = U12, TagSize = U16> + Send + Sync> Cipher for C {
     fn seal(
         &self,
         nonce: &Nonce,
@@ -46,8 +46,6 @@ pub(crate) trait Cipher:
         Ok(())
     }
 
-    /// Decrypts `ciphertext`, which ends with the tag, in its place; returns the
-    /// length of the plaintext.
     fn open(&self, nonce: &Nonce, aad: &[u8], ciphertext: &mut [u8]) -> Result<usize, Error> {
         let (plaintext, tag) = ciphertext
             .split_last_chunk_mut::<TAG_LEN>()
@@ -60,60 +58,66 @@ pub(crate) trait Cipher:
     }
 }
 
-impl Cipher for Aes128Gcm {
-    #[cfg(feature = "tls12")]
-    const EXPLICIT_NONCE_LEN: usize = 8;
-
-    fn secrets(key: AeadKey, iv: Iv) -> ConnectionTrafficSecrets {
-        ConnectionTrafficSecrets::Aes128Gcm { key, iv }
-    }
-}
-
-impl Cipher for Aes256Gcm {
-    #[cfg(feature = "tls12")]
-    const EXPLICIT_NONCE_LEN: usize = 8;
-
-    fn secrets(key: AeadKey, iv: Iv) -> ConnectionTrafficSecrets {
-        ConnectionTrafficSecrets::Aes256Gcm { key, iv }
-    }
-}
-
-impl Cipher for ChaCha20Poly1305 {
-    #[cfg(feature = "tls12")]
-    const EXPLICIT_NONCE_LEN: usize = 0;
-
-    fn secrets(key: AeadKey, iv: Iv) -> ConnectionTrafficSecrets {
-        ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv }
-    }
-}
-
 /// A cipher as TLS uses it: its records are those of RFC 8446 section 5.2, and
 /// of RFC 5246 section 6.2.3.3.
-pub(crate) struct Records<C>(PhantomData<fn() -> C>);
+#[derive(Clone, Copy, Debug)]
+pub enum Records {
+    /// AES-128-GCM.
+    Aes128Gcm,
+    /// AES-256-GCM.
+    Aes256Gcm,
+    /// ChaCha20-Poly1305.
+    ChaCha20Poly1305,
+}
 
-impl<C> Records<C> {
-    pub(crate) const NEW: Self = Self(PhantomData);
+impl Records {
+    fn cipher(&self, key: &AeadKey) -> Box<dyn Cipher> {
+        /// rustls gives keys of the length that it was told.
+        fn with_key<C: KeyInit>(key: &AeadKey) -> C {
+            C::new_from_slice(key.as_ref()).expect("the key has the length of the cipher's")
+        }
+        match self {
+            Self::Aes128Gcm => Box::new(with_key::<Aes128Gcm>(key)),
+            Self::Aes256Gcm => Box::new(with_key::<Aes256Gcm>(key)),
+            Self::ChaCha20Poly1305 => Box::new(with_key::<ChaCha20Poly1305>(key)),
+        }
+    }
+
+    fn len_of_key(&self) -> usize {
+        match self {
+            Self::Aes128Gcm => 16,
+            Self::Aes256Gcm | Self::ChaCha20Poly1305 => 32,
+        }
+    }
+
+    fn secrets(&self, key: AeadKey, iv: Iv) -> ConnectionTrafficSecrets {
+        match self {
+            Self::Aes128Gcm => ConnectionTrafficSecrets::Aes128Gcm { key, iv },
+            Self::Aes256Gcm => ConnectionTrafficSecrets::Aes256Gcm { key, iv },
+            Self::ChaCha20Poly1305 => ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv },
+        }
+    }
 }
 
 /// One direction of a connection.
-struct Tls13<C> {
-    cipher: C,
+struct Tls13 {
+    cipher: Box<dyn Cipher>,
     iv: Iv,
 }
 
-impl<C: Cipher> Tls13AeadAlgorithm for Records<C> {
+impl Tls13AeadAlgorithm for Records {
     fn encrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageEncrypter> {
-        let cipher = C::with_key(&key);
+        let cipher = self.cipher(&key);
         Box::new(Tls13 { cipher, iv })
     }
 
     fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
-        let cipher = C::with_key(&key);
+        let cipher = self.cipher(&key);
         Box::new(Tls13 { cipher, iv })
     }
 
     fn key_len(&self) -> usize {
-        <C as KeySizeUser>::key_size()
+        self.len_of_key()
     }
 
     fn extract_keys(
@@ -121,11 +125,11 @@ impl<C: Cipher> Tls13AeadAlgorithm for Records<C> {
         key: AeadKey,
         iv: Iv,
     ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
-        Ok(C::secrets(key, iv))
+        Ok(self.secrets(key, iv))
     }
 }
 
-impl<C: Cipher> MessageEncrypter for Tls13<C> {
+impl MessageEncrypter for Tls13 {
     fn encrypt(
         &mut self,
         message: OutboundPlainMessage<'_>,
@@ -152,7 +156,7 @@ impl<C: Cipher> MessageEncrypter for Tls13<C> {
     }
 }
 
-impl<C: Cipher> MessageDecrypter for Tls13<C> {
+impl MessageDecrypter for Tls13 {
     fn decrypt<'a>(
         &mut self,
         mut message: InboundOpaqueMessage<'a>,
@@ -169,7 +173,7 @@ impl<C: Cipher> MessageDecrypter for Tls13<C> {
 
 #[cfg(feature = "tls12")]
 mod tls12 {
-    use super::{Cipher, KeySizeUser, Records, TAG_LEN};
+    use super::{Cipher, Records, TAG_LEN};
     use rustls::crypto::cipher::{
         AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, KeyBlockShape, MessageDecrypter,
         MessageEncrypter, NONCE_LEN, Nonce, OutboundOpaqueMessage, OutboundPlainMessage,
@@ -181,9 +185,10 @@ mod tls12 {
     const MOST: usize = 1 << 14;
 
     /// One direction of a connection.
-    struct Tls12<C> {
-        cipher: C,
+    struct Tls12 {
+        cipher: Box<dyn Cipher>,
         iv: Iv,
+        explicit_len: usize,
     }
 
     /// The salt, and what our side adds to it, or zeros where each record says.
@@ -195,29 +200,44 @@ mod tls12 {
         Iv::new(iv)
     }
 
-    impl<C: Cipher> Tls12AeadAlgorithm for Records<C> {
+    impl Records {
+        /// How many bytes of the nonce a record carries: those after the salt
+        /// (RFC 5288 section 3), or none (RFC 7905 section 2).
+        fn explicit_len(&self) -> usize {
+            match self {
+                Self::Aes128Gcm | Self::Aes256Gcm => 8,
+                Self::ChaCha20Poly1305 => 0,
+            }
+        }
+
+        fn direction(&self, key: &AeadKey, iv: Iv) -> Tls12 {
+            Tls12 {
+                cipher: self.cipher(key),
+                iv,
+                explicit_len: self.explicit_len(),
+            }
+        }
+    }
+
+    impl Tls12AeadAlgorithm for Records {
         fn encrypter(
             &self,
             key: AeadKey,
             salt: &[u8],
             explicit: &[u8],
         ) -> Box<dyn MessageEncrypter> {
-            let cipher = C::with_key(&key);
-            let iv = iv(salt, explicit);
-            Box::new(Tls12 { cipher, iv })
+            Box::new(self.direction(&key, iv(salt, explicit)))
         }
 
         fn decrypter(&self, key: AeadKey, salt: &[u8]) -> Box<dyn MessageDecrypter> {
-            let cipher = C::with_key(&key);
-            let iv = iv(salt, &[]);
-            Box::new(Tls12 { cipher, iv })
+            Box::new(self.direction(&key, iv(salt, &[])))
         }
 
         fn key_block_shape(&self) -> KeyBlockShape {
             KeyBlockShape {
-                enc_key_len: <C as KeySizeUser>::key_size(),
-                fixed_iv_len: NONCE_LEN - C::EXPLICIT_NONCE_LEN,
-                explicit_nonce_len: C::EXPLICIT_NONCE_LEN,
+                enc_key_len: self.len_of_key(),
+                fixed_iv_len: NONCE_LEN - self.explicit_len(),
+                explicit_nonce_len: self.explicit_len(),
             }
         }
 
@@ -227,11 +247,11 @@ mod tls12 {
             salt: &[u8],
             explicit: &[u8],
         ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
-            Ok(C::secrets(key, iv(salt, explicit)))
+            Ok(self.secrets(key, iv(salt, explicit)))
         }
     }
 
-    impl<C: Cipher> MessageEncrypter for Tls12<C> {
+    impl MessageEncrypter for Tls12 {
         fn encrypt(
             &mut self,
             message: OutboundPlainMessage<'_>,
@@ -240,11 +260,11 @@ mod tls12 {
             let len = message.payload.len();
             let mut payload = PrefixedPayload::with_capacity(self.encrypted_payload_len(len));
             let nonce = Nonce::new(&self.iv, seq);
-            payload.extend_from_slice(&nonce.0[NONCE_LEN - C::EXPLICIT_NONCE_LEN..]);
+            payload.extend_from_slice(&nonce.0[NONCE_LEN - self.explicit_len..]);
             payload.extend_from_chunks(&message.payload);
             let aad = make_tls12_aad(seq, message.typ, message.version, len);
             self.cipher
-                .seal(&nonce, &aad, &mut payload, C::EXPLICIT_NONCE_LEN)?;
+                .seal(&nonce, &aad, &mut payload, self.explicit_len)?;
             Ok(OutboundOpaqueMessage::new(
                 message.typ,
                 message.version,
@@ -253,17 +273,17 @@ mod tls12 {
         }
 
         fn encrypted_payload_len(&self, payload_len: usize) -> usize {
-            C::EXPLICIT_NONCE_LEN + payload_len + TAG_LEN
+            self.explicit_len + payload_len + TAG_LEN
         }
     }
 
-    impl<C: Cipher> MessageDecrypter for Tls12<C> {
+    impl MessageDecrypter for Tls12 {
         fn decrypt<'a>(
             &mut self,
             mut message: InboundOpaqueMessage<'a>,
             seq: u64,
         ) -> Result<InboundPlainMessage<'a>, Error> {
-            let start = C::EXPLICIT_NONCE_LEN;
+            let start = self.explicit_len;
             let (explicit, ciphertext) = message
                 .payload
                 .split_at_mut_checked(start)

