@@ -238,6 +238,31 @@ async fn replies_that_nobody_asked_for_are_refused() {
     }
 }
 
+#[tokio::test]
+async fn roots_are_the_hosts_or_the_bundled() {
+    let ca = Ca::new();
+    let config = ca.server_config(&LOCAL_NAMES);
+    let server = SmtpServer::builder(Security::Implicit(config));
+    let server = server.start().await.unwrap();
+    let folder = CaFolder::new(&ca).unwrap();
+    let guest = || guest("host_roots", server.addr().port());
+    let shown = guest().folder(folder.path(), "/ca");
+    let shown = shown.env("SSL_CERT_FILE", "/ca/ca.pem").run().await;
+    assert_eq!(shown.expect_success().stdout, "");
+    let bundled = guest().run().await.expect_success().stdout;
+    assert!(bundled.contains("issuer"), "{bundled}");
+}
+
+#[tokio::test]
+async fn features_of_the_client_are_passed_on() {
+    let server = plaintext().await;
+    let run = guest("passed_on", server.addr().port()).run().await;
+    run.expect_success();
+    let received = server.received();
+    assert_eq!(received.len(), 1);
+    assert!(received[0].data.starts_with(b"From: "), "a built message");
+}
+
 /// A gate without noise: what each further mail costs in calls of the host,
 /// for its two round trips.
 #[tokio::test]

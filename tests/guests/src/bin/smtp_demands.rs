@@ -1,6 +1,7 @@
 //! What the client of `wasm-smtp` demands of its transport, one case a run:
 //! `smtp_demands CASE PORT [ARGUMENT]`. Prints what the case is about.
 
+use mail_builder::MessageBuilder;
 use std::error::Error as _;
 use std::future::{Future, poll_fn};
 use std::net::Ipv4Addr;
@@ -17,7 +18,7 @@ use wasm_smtp_wasi::wasm_smtp::{
 use wasm_smtp_wasi::{
     ConnectOptions, Phase, WasiSmtpError, WasiTransport, block_on, connect_smtp_plaintext,
     connect_smtp_plaintext_with, connect_smtp_plaintext_with_client_options,
-    connect_smtp_starttls_with, connect_smtps_with, wasi_net,
+    connect_smtp_starttls_with, connect_smtps, connect_smtps_with, wasi_net,
 };
 
 type Client = SmtpClient<WasiTransport>;
@@ -46,6 +47,8 @@ fn main() {
             "who" => who(port).await,
             "messages" => messages(port).await,
             "unasked" => unasked(port).await,
+            "host_roots" => host_roots(port).await,
+            "passed_on" => passed_on(port).await,
             other => panic!("there is no case {other}"),
         }
     });
@@ -396,6 +399,35 @@ async fn messages(port: u16) {
         client.send_mail(FROM, TO, &mail).await.unwrap();
     }
     client.quit().await.unwrap();
+}
+
+/// With the roots that the host shows, or none.
+async fn host_roots(port: u16) {
+    match connect_smtps("localhost", port, EHLO).await {
+        Ok(client) => client.quit().await.unwrap(),
+        Err(error) => println!("{error}"),
+    }
+}
+
+/// What features of the client add.
+async fn passed_on(port: u16) {
+    let mut client = plaintext(port).await;
+    let message = MessageBuilder::new()
+        .from(FROM)
+        .to(TO[0])
+        .subject("built")
+        .text_body("x");
+    client.send_message(FROM, TO, message).await.unwrap();
+    let error = client
+        .send_mail_smtputf8("\u{fc}ser@test.local", TO, "x\r\n")
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("SMTPUTF8"), "{error}");
+    for login in [AuthMechanism::XOAuth2, AuthMechanism::OAuthBearer] {
+        let mut client = plaintext(port).await;
+        let error = client.login_with(login, FROM, "token").await.unwrap_err();
+        assert!(matches!(error, SmtpError::Auth(_)), "{error:?}");
+    }
 }
 
 /// The server sends more replies than were asked for.
