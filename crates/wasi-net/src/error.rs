@@ -148,7 +148,12 @@ impl ErrorKind {
             .filter(char::is_ascii_alphanumeric)
             .map(|c| c.to_ascii_lowercase())
             .collect();
-        let has = |words: &[&str]| words.iter().any(|w| line.contains(w));
+        // By hand: a search for text is a lot of code.
+        let has = |words: &[&str]| {
+            let ends = 0..=line.len();
+            let mut rests = ends.filter_map(|start| line.as_bytes().get(start..));
+            rests.any(|rest| words.iter().any(|word| rest.starts_with(word.as_bytes())))
+        };
         if has(&["connectionreset", "econnreset"]) {
             Self::ConnectionReset
         } else if has(&["brokenpipe", "epipe"]) {

@@ -53,6 +53,7 @@ mod table;
 mod target;
 mod tcp;
 mod time;
+mod timers;
 mod waiting;
 #[cfg(all(feature = "wstd", target_os = "wasi", target_env = "p2"))]
 pub mod wstd;

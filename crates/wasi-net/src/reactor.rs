@@ -14,17 +14,16 @@
 //! - elsewhere nobody would, so a wait wakes itself, and the second poll in a
 //!   row in which nothing has happened blocks for a moment (see [`outside`]).
 
+use crate::timers::Timers;
 use crate::{sys, table};
 use slab::Slab;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 /// How long a wait outside any runtime of ours blocks at a time. Other tasks of
@@ -58,7 +57,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let woken = Arc::new(Woken {
         flag: AtomicBool::new(true),
-        thread: std::thread::current(),
+        thread: sys::current_thread(),
     });
     let waker = Waker::from(Arc::clone(&woken));
     loop {
@@ -96,7 +95,7 @@ pub fn is_driven() -> bool {
 /// The root future's waker.
 struct Woken {
     flag: AtomicBool,
-    thread: Thread,
+    thread: sys::Thread,
 }
 
 impl Wake for Woken {
@@ -185,8 +184,7 @@ struct Reactor {
     sources: Slab<Source>,
     /// The keys of the sources in the host's list, in its order.
     listed: Vec<usize>,
-    /// By moment, then by number, so that equal moments stay apart.
-    timers: BTreeMap<(Instant, u64), Waker>,
+    timers: Timers,
     next_timer: u64,
     alarm: sys::Alarm,
     /// How another runtime waits for the first timer.
@@ -232,14 +230,13 @@ impl Reactor {
             wakers.extend(self.sources[key].waker.take());
         }
         if rings && first.is_some() {
-            let later = self.timers.split_off(&(Instant::now(), u64::MAX));
-            wakers.extend(std::mem::replace(&mut self.timers, later).into_values());
+            wakers.extend(self.timers.take_until(Instant::now()));
         }
         wakers
     }
 
     fn first_timer(&self) -> Option<Instant> {
-        self.timers.first_key_value().map(|((at, _), _)| *at)
+        self.timers.first()
     }
 
     /// Which guards have nothing to wait for any more, and what waits without
@@ -291,7 +288,7 @@ pub(crate) fn take_back() {
     let (guards, wakers) = REACTOR.with_borrow_mut(|reactor| {
         let timer = reactor.timer_guard.take().map(|(_, guard)| guard);
         let mut guards: Vec<_> = timer.into_iter().collect();
-        let mut wakers: Vec<_> = reactor.timers.values().cloned().collect();
+        let mut wakers: Vec<_> = reactor.timers.wakers().cloned().collect();
         for (_, source) in &mut reactor.sources {
             guards.extend(source.guard.take());
             wakers.extend(source.waker.clone());
@@ -424,7 +421,7 @@ impl Timer {
                 reactor.next_timer += 1;
                 reactor.next_timer
             });
-            reactor.timers.insert((self.at, number), waker)
+            reactor.timers.insert(self.at, number, waker)
         }));
         if !DRIVEN.get() {
             outside(&mut self.seen, cx.waker());
@@ -435,7 +432,7 @@ impl Timer {
 impl Drop for Timer {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            drop(REACTOR.with_borrow_mut(|reactor| reactor.timers.remove(&(self.at, number))));
+            drop(REACTOR.with_borrow_mut(|reactor| reactor.timers.remove(self.at, number)));
         }
     }
 }

@@ -71,6 +71,7 @@ impl Head {
         }
     }
 
+    #[cfg(any(test, feature = "tls"))]
     fn is_empty(&self) -> bool {
         self.len == 0 && self.last != b'\r'
     }

@@ -8,6 +8,8 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 #[cfg(feature = "tls")]
 use tls_pump::{ConnectionInfo, Engine, TlsConfig, TlsStream};
@@ -68,12 +70,12 @@ impl WasiTransport {
     where
         for<'a> (): WasiTarget<'a>,
     {
-        to_the_end(async {
+        let connect = async {
             let mut connection = Connection::open(host, port, options).await?;
             connection.start_tls(Engine::new).await?;
-            Ok(Self::new(connection))
-        })
-        .await
+            Ok(connection)
+        };
+        to_the_end(pin!(connect)).await.map(Self::new)
     }
 
     /// Connects to `port` of `host` in plaintext, to be upgraded by STARTTLS, or
@@ -95,9 +97,8 @@ impl WasiTransport {
     where
         for<'a> (): WasiTarget<'a>,
     {
-        to_the_end(Connection::open(host, port, options))
-            .await
-            .map(Self::new)
+        let connect = Connection::open(host, port, options);
+        to_the_end(pin!(connect)).await.map(Self::new)
     }
 
     fn new(connection: Connection) -> Self {
@@ -137,22 +138,37 @@ impl WasiTransport {
         }
     }
 
-    /// Runs one operation. Unless it succeeds the connection is over.
-    async fn run<'a, T>(
-        &'a mut self,
-        operation: impl AsyncFnOnce(&mut Connection) -> Result<T, WasiSmtpError>,
-    ) -> Result<T, IoError> {
-        if std::mem::replace(&mut self.unfinished, true) {
-            return Err(WasiSmtpError::poisoned().into());
+    /// Begins an operation, unless an earlier one has not succeeded.
+    fn begin(&mut self) -> Result<(), IoError> {
+        match std::mem::replace(&mut self.unfinished, true) {
+            true => Err(WasiSmtpError::poisoned().into()),
+            false => Ok(()),
         }
-        let result = to_the_end(operation(&mut self.connection)).await;
+    }
+
+    /// Ends it. Unless it succeeded the connection is over.
+    fn end<T>(&mut self, result: Result<T, WasiSmtpError>) -> Result<T, IoError> {
         self.unfinished = result.is_err();
         if self.unfinished {
             self.connection.stream = Stream::None;
         }
         result.map_err(IoError::from)
     }
+
+    /// Runs one operation. By way of a pointer, so that this is there once.
+    async fn run(&mut self, operation: Operation<'_>) -> Result<usize, IoError> {
+        self.begin()?;
+        let connection = &mut self.connection;
+        let result = to_the_end(pin!(poll_fn(|cx| operation(connection, cx)))).await;
+        self.end(result)
+    }
 }
+
+/// A poll of what is to be done with the connection.
+type Operation<'a> = &'a mut (
+            dyn FnMut(&mut Connection, &mut Context<'_>) -> Poll<Result<usize, WasiSmtpError>>
+                + Send
+        );
 
 impl Connection {
     async fn open(host: &str, port: u16, options: &ConnectOptions) -> Result<Self, WasiSmtpError>
@@ -177,15 +193,19 @@ impl Connection {
         self.options.timeouts.of(phase)
     }
 
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, WasiSmtpError> {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<Result<usize, WasiSmtpError>> {
         while self.unseen.is_empty() && !buf.is_empty() {
             let phase = self.dialogue.awaits();
             self.start_time(phase);
-            let stream = &mut self.stream;
-            let len = poll_fn(|cx| stream.get()?.poll_read(cx, buf)).await;
-            let len = len.map_err(|error| self.failed(error, phase))?;
+            let polled = self.stream.get().map(|stream| stream.poll_read(cx, buf));
+            let len = self.done(polled, phase);
+            let len = ready!(len)?;
             if len == 0 {
-                return Ok(0);
+                return Poll::Ready(Ok(0));
             }
             if self.dialogue.receive(&buf[..len], &mut self.unseen) {
                 self.stop_time();
@@ -194,44 +214,68 @@ impl Connection {
         let len = self.unseen.len().min(buf.len());
         buf[..len].copy_from_slice(&self.unseen[..len]);
         self.unseen.drain(..len);
-        Ok(len)
+        Poll::Ready(Ok(len))
     }
 
-    async fn write_all(&mut self, mut buf: &[u8]) -> Result<(), WasiSmtpError> {
+    /// Takes note of what is about to be written, and of how long it may take.
+    fn note(&mut self, buf: &[u8]) -> Result<(), WasiSmtpError> {
         if let Some(code) = self.dialogue.unasked() {
             return Err(WasiSmtpError::unasked(code));
         }
         self.dialogue.send(buf)?;
-        let phase = self.limit_writes();
-        while !buf.is_empty() {
-            let stream = &mut self.stream;
-            let len = poll_fn(|cx| stream.get()?.poll_write(cx, buf)).await;
-            match len.map_err(|error| self.failed(error, phase))? {
-                0 => return Err(self.failed(io::ErrorKind::WriteZero.into(), phase)),
-                len => buf = &buf[len..],
-            }
-        }
+        self.limit_writes(self.dialogue.writes());
         Ok(())
     }
 
-    async fn flush(&mut self) -> Result<(), WasiSmtpError> {
-        let phase = self.limit_writes();
-        let stream = &mut self.stream;
-        let flushed = poll_fn(|cx| stream.get()?.poll_flush(cx)).await;
-        flushed.map_err(|error| self.failed(error, phase))
+    /// Writes all of `rest`, which becomes shorter.
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        rest: &mut &[u8],
+    ) -> Poll<Result<usize, WasiSmtpError>> {
+        let phase = self.dialogue.writes();
+        while !rest.is_empty() {
+            let polled = self.stream.get().map(|stream| stream.poll_write(cx, rest));
+            match ready!(self.done(polled, phase))? {
+                0 => {
+                    let error = io::ErrorKind::WriteZero.into();
+                    return Poll::Ready(Err(self.failed(error, phase)));
+                }
+                len => *rest = &rest[len..],
+            }
+        }
+        Poll::Ready(Ok(0))
     }
 
-    async fn close(&mut self) -> Result<(), WasiSmtpError> {
-        let time = self.time_of(Phase::Quit);
-        if let Some(stream) = self.stream.tcp_mut() {
-            stream.set_write_timeout(Some(time));
-        }
-        let mut stream = std::mem::replace(&mut self.stream, Stream::None);
-        match poll_fn(|cx| stream.get()?.poll_close(cx)).await {
-            // All was said, so it does not matter who hung up first.
-            Err(error) if !self.dialogue.is_over() => Err(self.failed(error, Phase::Quit)),
-            _ => Ok(()),
-        }
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, WasiSmtpError>> {
+        let polled = self.stream.get().map(|stream| stream.poll_flush(cx));
+        self.done(polled, self.dialogue.writes()).map_ok(|()| 0)
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, WasiSmtpError>> {
+        let polled = self.stream.get().map(|stream| stream.poll_close(cx));
+        let closed = ready!(self.done(polled, Phase::Quit));
+        // All was said, so it does not matter who hung up first.
+        let closed = closed.or_else(|error| match self.dialogue.is_over() {
+            true => Ok(()),
+            false => Err(error),
+        });
+        self.stream = Stream::None;
+        Poll::Ready(closed.map(|()| 0))
+    }
+
+    /// What came of a poll of the stream, if there is one.
+    fn done<T>(
+        &self,
+        polled: io::Result<Poll<io::Result<T>>>,
+        phase: Phase,
+    ) -> Poll<Result<T, WasiSmtpError>> {
+        let result = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(result)) => result,
+            Err(error) => Err(error),
+        };
+        Poll::Ready(result.map_err(|error| self.failed(error, phase)))
     }
 
     /// Starts the time of the reply that is waited for, unless it runs.
@@ -251,14 +295,12 @@ impl Connection {
         }
     }
 
-    /// Gives each write that waits the time of what is being written.
-    fn limit_writes(&mut self) -> Phase {
-        let phase = self.dialogue.writes();
+    /// Gives each write that waits the time of `phase`, from now on.
+    fn limit_writes(&mut self, phase: Phase) {
         let time = self.time_of(phase);
         if let Some(stream) = self.stream.tcp_mut() {
             stream.set_write_timeout(Some(time));
         }
-        phase
     }
 
     fn failed(&self, error: io::Error, phase: Phase) -> WasiSmtpError {
@@ -317,17 +359,25 @@ impl Connection {
 
 impl Transport for WasiTransport {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, IoError> {
-        self.run(async |connection| connection.read(buf).await)
+        self.run(&mut |connection, cx| connection.poll_read(cx, buf))
             .await
     }
 
     async fn write_all(&mut self, buf: &[u8]) -> Result<(), IoError> {
-        self.run(async |connection| connection.write_all(buf).await)
-            .await
+        let mut rest = None;
+        let mut write = |connection: &mut Connection, cx: &mut Context<'_>| {
+            if rest.is_none() {
+                connection.note(buf)?;
+            }
+            connection.poll_write(cx, rest.get_or_insert(buf))
+        };
+        self.run(&mut write).await.map(drop)
     }
 
     async fn flush(&mut self) -> Result<(), IoError> {
-        self.run(async |connection| connection.flush().await).await
+        let phase = self.connection.dialogue.writes();
+        self.connection.limit_writes(phase);
+        self.run(&mut Connection::poll_flush).await.map(drop)
     }
 
     /// Sends close_notify and ends the connection; a failed one is over already.
@@ -336,15 +386,17 @@ impl Transport for WasiTransport {
             self.connection.stream = Stream::None;
             return Ok(());
         }
-        self.run(async |connection| connection.close().await).await
+        self.connection.limit_writes(Phase::Quit);
+        self.run(&mut Connection::poll_close).await.map(drop)
     }
 }
 
 #[cfg(feature = "tls")]
 impl wasm_smtp::StartTlsCapable for WasiTransport {
     async fn upgrade_to_tls(&mut self) -> Result<(), IoError> {
-        self.run(async |connection| connection.upgrade().await)
-            .await
+        self.begin()?;
+        let result = to_the_end(pin!(self.connection.upgrade())).await;
+        self.end(result)
     }
 }
 

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 const UNSUPPORTED: ErrorKind = ErrorKind::Unsupported;
 
+pub(crate) use std::thread::{Thread, current as current_thread};
+
 /// Stands for the timer of the last wait.
 pub(crate) type Alarm = ();
 

@@ -86,6 +86,17 @@ pub(crate) fn look(list: Vec<&Pollable>) -> Vec<u32> {
 /// until the task yields. With many sockets that would be most of the time.
 const TURN: usize = 100;
 
+/// Stands for the component's only thread, which never waits for another.
+pub(crate) struct Thread;
+
+impl Thread {
+    pub(crate) fn unpark(&self) {}
+}
+
+pub(crate) fn current_thread() -> Thread {
+    Thread
+}
+
 thread_local! {
     /// I/O operations since the host last had, or was offered, a turn.
     static SPENT: Cell<usize> = const { Cell::new(0) };
