@@ -123,6 +123,22 @@ pub use transport::{WasiTransport, address_literal};
 pub use wasi_net::{WasiTarget, block_on};
 pub use {wasi_net, wasm_smtp};
 
+/// Clients and futures fit executors that ask for `Send`.
+#[cfg(all(
+    feature = "tls",
+    any(all(target_os = "wasi", target_env = "p2"), debug_assertions)
+))]
+const _: fn(wasm_smtp::SmtpClient<WasiTransport>) = |mut client| {
+    fn is_send(_: impl Send) {}
+    is_send(connect_smtps("", 0, ""));
+    is_send(connect_smtp_starttls("", 0, ""));
+    is_send(async move {
+        client.login("", "").await?;
+        client.send_mail("", &[""], "").await?;
+        client.quit().await
+    });
+};
+
 /// The README's example compiles.
 #[cfg(all(doctest, feature = "tls"))]
 #[doc = include_str!("../README.md")]

@@ -145,3 +145,19 @@ fn every_error_of_wasm_smtp_wasi_is_documented_and_tested() {
     .concat();
     assert_documented_and_tested(code, "WasiSmtpError", &tests);
 }
+
+#[test]
+fn the_profile_in_the_readme_is_the_workspaces() {
+    let readme = read("crates/wasm-smtp-wasi/README.md");
+    let (_, profile) = readme.split_once("```toml\n").unwrap();
+    let (profile, _) = profile.split_once("```").unwrap();
+    let workspace = read("Cargo.toml");
+    let (_, own) = workspace.split_once("[profile.release]\n").unwrap();
+    for line in profile.lines() {
+        assert!(own.lines().any(|own| own == line), "{line}");
+    }
+    // What is only compared with is not in what ships.
+    let missing = own.lines().filter(|line| line.contains(".opt-level"));
+    let missing: Vec<_> = missing.filter(|line| !profile.contains(line)).collect();
+    assert_eq!(missing, ["ring.opt-level = 3"]);
+}
