@@ -38,6 +38,8 @@ pub(crate) struct Connection {
     behind: Vec<u8>,
     /// In the table's list of connections with something written behind.
     queued: bool,
+    /// How much the host is known to take now; 0 when it has to be asked.
+    permit: usize,
     /// The last read did not look, since a question had just left.
     asked: bool,
     /// Nothing can be read any more: at the end, or for this reason.
@@ -56,6 +58,7 @@ impl Connection {
             socket,
             behind: Vec::new(),
             queued: false,
+            permit: 0,
             asked: false,
             end: None,
             failed: None,
@@ -121,7 +124,10 @@ impl Connection {
         }
         match self.socket.permit() {
             Ok(0) => Poll::Pending,
-            Ok(_) => Poll::Ready(Ok(())),
+            Ok(permit) => {
+                self.permit = permit;
+                Poll::Ready(Ok(()))
+            }
             Err(kind) => Poll::Ready(Err(self.fail(kind))),
         }
     }
@@ -133,7 +139,12 @@ impl Connection {
     /// Offers what was written behind to the host, without waiting.
     fn send(&mut self) {
         while self.failed.is_none() && !self.behind.is_empty() {
-            match self.socket.permit() {
+            // What it took before holds until something is written.
+            let permit = match std::mem::take(&mut self.permit) {
+                0 => self.socket.permit(),
+                permit => Ok(permit),
+            };
+            match permit {
                 Ok(0) => return,
                 Ok(permit) => {
                     let len = permit.min(self.behind.len());
