@@ -5,8 +5,8 @@
 
 use crate::race::Race;
 use crate::reactor::{Registration, Timer};
-use crate::resolve::{HostResolver, Resolve, resolve_by};
-use crate::time::{after, timeout};
+use crate::resolve::{Resolve, resolve_by};
+use crate::time::after;
 use crate::{Error, ErrorKind, Operation, TcpStream, WasiTarget, sys};
 use std::fmt;
 use std::future::poll_fn;
@@ -28,7 +28,8 @@ pub struct Connector {
     attempt_timeout: Duration,
     stagger: Duration,
     family: Option<AddressFamily>,
-    resolver: Arc<dyn Resolve>,
+    /// The host's, if there is none.
+    resolver: Option<Arc<dyn Resolve>>,
 }
 
 /// A version of IP.
@@ -49,7 +50,7 @@ impl Default for Connector {
             attempt_timeout: Duration::from_secs(15),
             stagger: Duration::from_millis(250),
             family: None,
-            resolver: Arc::new(HostResolver),
+            resolver: None,
         }
     }
 }
@@ -95,7 +96,7 @@ impl Connector {
     /// [`resolve`](crate::resolve()).
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolve + 'static) -> Self {
-        self.resolver = Arc::new(resolver);
+        self.resolver = Some(Arc::new(resolver));
         self
     }
 
@@ -118,17 +119,14 @@ impl Connector {
     {
         let subject = format!("{host}:{port}");
         let deadline = after(self.timeout);
-        let lookup = resolve_by(&*self.resolver, host);
-        let late = |_| Err(Error::new(Operation::Resolve, host, ErrorKind::TimedOut));
-        let addresses = timeout(self.timeout, lookup).await.unwrap_or_else(late)?;
-        let addresses: Vec<_> = addresses
-            .into_iter()
-            .filter(|ip| {
-                self.family
-                    .is_none_or(|family| ip.is_ipv4() == (family == AddressFamily::Ipv4))
-            })
-            .map(|ip| SocketAddr::new(ip, port))
-            .collect();
+        let mut addresses = Vec::new();
+        for ip in resolve_by(self.resolver.as_deref(), host, self.timeout).await? {
+            let ipv4 = ip.is_ipv4();
+            let fits = |family| ipv4 == (family == AddressFamily::Ipv4);
+            if self.family.is_none_or(fits) {
+                addresses.push(SocketAddr::new(ip, port));
+            }
+        }
         if addresses.is_empty() {
             let kind = ErrorKind::NoAddressOfFamily;
             return Err(Error::new(Operation::Connect, subject, kind));
@@ -213,7 +211,7 @@ struct Attempt {
     timer: Timer,
     /// A child of `connecting`: dropped before it.
     registration: Registration,
-    connecting: Option<sys::Connecting>,
+    connecting: sys::Connecting,
 }
 
 impl Attempt {
@@ -225,17 +223,14 @@ impl Attempt {
             address,
             timer,
             registration,
-            connecting: Some(connecting),
+            connecting,
         })
     }
 
     fn poll(&mut self, cx: &Context<'_>) -> Poll<Result<TcpStream, ErrorKind>> {
-        let connecting = self.connecting.as_ref().expect("polled after it was ready");
-        match connecting.finish() {
-            Poll::Ready(result) => Poll::Ready(result.and_then(|streams| {
-                let connecting = self.connecting.take().expect("still there");
-                TcpStream::new(connecting.into_socket(streams))
-            })),
+        match self.connecting.finish() {
+            Poll::Ready(Ok(socket)) => Poll::Ready(TcpStream::new(socket, self.address)),
+            Poll::Ready(Err(kind)) => Poll::Ready(Err(kind)),
             Poll::Pending => {
                 self.registration.event().wait(cx.waker());
                 self.timer.poll(cx).map(|()| Err(ErrorKind::TimedOut))

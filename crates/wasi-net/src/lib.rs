@@ -42,6 +42,7 @@
 
 mod connect;
 mod error;
+mod ip;
 mod join;
 mod race;
 #[cfg(all(target_os = "wasi", target_env = "p2"))]

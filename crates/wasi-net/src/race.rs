@@ -1,14 +1,14 @@
 //! When to try which address: RFC 8305 as a state machine without clock,
 //! sockets or wakers. [`Connector`](crate::Connector) drives it.
 
-use crate::{Error, ErrorKind, Operation};
-use std::collections::VecDeque;
+use crate::time::add;
+use crate::{Error, ErrorKind, Operation, ip};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// A race between the addresses of one host. Source: RFC 8305 section 5.
 pub(crate) struct Race {
-    waiting: VecDeque<SocketAddr>,
+    waiting: Vec<SocketAddr>,
     running: Vec<SocketAddr>,
     failures: Vec<Error>,
     /// When the next attempt may start beside those that run; at once if `None`.
@@ -20,7 +20,7 @@ impl Race {
     /// `addresses` as the resolver gave them, the best first.
     pub(crate) fn new(addresses: Vec<SocketAddr>, stagger: Duration) -> Self {
         Self {
-            waiting: interleave(addresses).into(),
+            waiting: interleave(addresses),
             running: Vec::new(),
             failures: Vec::new(),
             next_start: None,
@@ -33,9 +33,12 @@ impl Race {
         if self.next_start.is_some_and(|at| now < at) {
             return None;
         }
-        let address = self.waiting.pop_front()?;
+        if self.waiting.is_empty() {
+            return None;
+        }
+        let address = self.waiting.remove(0);
         self.running.push(address);
-        self.next_start = Some(now + self.stagger);
+        self.next_start = Some(add(now, self.stagger));
         Some(address)
     }
 
@@ -46,9 +49,12 @@ impl Race {
 
     /// An attempt ended without a connection: the next one need not wait.
     pub(crate) fn failed(&mut self, address: SocketAddr, kind: ErrorKind) {
-        self.running.retain(|running| *running != address);
+        let place = self.running.iter().position(|running| *running == address);
+        if let Some(place) = place {
+            self.running.remove(place);
+        }
         self.failures
-            .push(Error::new(Operation::Connect, address, kind));
+            .push(Error::new(Operation::Connect, ip::to_text(address), kind));
         self.next_start = None;
     }
 
@@ -69,18 +75,17 @@ impl Race {
 
 /// Alternates the families, the first address's family first, otherwise in the
 /// host's order, without repetitions. Source: RFC 8305 section 4.
-fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let first_is_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let mut turns = [VecDeque::new(), VecDeque::new()];
-    for address in addresses {
-        let turn = &mut turns[usize::from(address.is_ipv6() != first_is_ipv6)];
-        if !turn.contains(&address) {
-            turn.push_back(address);
-        }
-    }
+fn interleave(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let mut out = Vec::new();
-    while turns.iter().any(|turn| !turn.is_empty()) {
-        out.extend(turns.iter_mut().filter_map(VecDeque::pop_front));
+    let mut ipv6_is_next = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    while !addresses.is_empty() {
+        let mut families = addresses.iter().map(SocketAddr::is_ipv6);
+        let next = families.position(|is_ipv6| is_ipv6 == ipv6_is_next);
+        let address = addresses.remove(next.unwrap_or(0));
+        if !out.contains(&address) {
+            out.push(address);
+            ipv6_is_next = address.is_ipv4();
+        }
     }
     out
 }

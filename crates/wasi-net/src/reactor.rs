@@ -14,6 +14,7 @@
 //! - elsewhere nobody would, so a wait wakes itself, and the second poll in a
 //!   row in which nothing has happened blocks for a moment (see [`outside`]).
 
+use crate::time::{after, earlier};
 use crate::timers::Timers;
 use crate::{sys, table};
 use slab::Slab;
@@ -162,7 +163,7 @@ fn outside(seen: &mut u64, waker: &Waker) {
         NEXT_SLICE.set(if any {
             FIRST_SLICE
         } else {
-            SLICE.min(2 * slice)
+            SLICE.min(slice.saturating_mul(2))
         });
     } else {
         *seen = round;
@@ -171,7 +172,7 @@ fn outside(seen: &mut u64, waker: &Waker) {
 }
 
 thread_local! {
-    static REACTOR: RefCell<Reactor> = RefCell::default();
+    static REACTOR: RefCell<Reactor> = const { RefCell::new(Reactor::new()) };
     static DRIVEN: Cell<bool> = const { Cell::new(false) };
     /// Counts the blocking calls outside any runtime.
     static ROUND: Cell<u64> = const { Cell::new(1) };
@@ -179,7 +180,6 @@ thread_local! {
     static NEXT_SLICE: Cell<Duration> = const { Cell::new(FIRST_SLICE) };
 }
 
-#[derive(Default)]
 struct Reactor {
     sources: Slab<Source>,
     /// The keys of the sources in the host's list, in its order.
@@ -205,6 +205,17 @@ struct Source {
 }
 
 impl Reactor {
+    const fn new() -> Self {
+        Self {
+            sources: Slab::new(),
+            listed: Vec::new(),
+            timers: Timers::new(),
+            next_timer: 0,
+            alarm: sys::NO_ALARM,
+            timer_guard: None,
+        }
+    }
+
     fn wait(&mut self, wait: Wait) -> Vec<Waker> {
         let mut list = Vec::with_capacity(self.sources.len() + 1);
         self.listed.clear();
@@ -219,9 +230,8 @@ impl Reactor {
             Wait::Not if list.is_empty() => (Vec::new(), true),
             Wait::Not => (sys::look(list), true),
             Wait::Until(limit) => {
-                let limit = limit.map(|limit| Instant::now() + limit);
-                let until = first.into_iter().chain(limit).min();
-                sys::wait(list, until, &mut self.alarm)
+                let limit = limit.map(after);
+                sys::wait(list, earlier(first, limit), &mut self.alarm)
             }
         };
         let mut wakers = Vec::with_capacity(ready.len());
@@ -286,9 +296,9 @@ pub(crate) fn hand_over(mut wait: impl FnMut(sys::Pollable) -> Option<Guard>) {
 /// Gives up every guard, and wakes who waits: somebody else may drive on.
 pub(crate) fn take_back() {
     let (guards, wakers) = REACTOR.with_borrow_mut(|reactor| {
-        let timer = reactor.timer_guard.take().map(|(_, guard)| guard);
-        let mut guards: Vec<_> = timer.into_iter().collect();
-        let mut wakers: Vec<_> = reactor.timers.wakers().cloned().collect();
+        let (mut guards, mut wakers) = (Vec::new(), Vec::new());
+        guards.extend(reactor.timer_guard.take().map(|(_, guard)| guard));
+        wakers.extend(reactor.timers.wakers().cloned());
         for (_, source) in &mut reactor.sources {
             guards.extend(source.guard.take());
             wakers.extend(source.waker.clone());

@@ -6,12 +6,13 @@
 //!
 //! Source: WIT `wasi:sockets/ip-name-lookup`; RFC 952 and 1123 for names.
 
-use crate::reactor::Registration;
-use crate::time::timeout;
-use crate::{Error, ErrorKind, Operation, WasiTarget, sys};
+use crate::reactor::{Registration, Timer};
+use crate::time::after;
+use crate::{Error, ErrorKind, Operation, WasiTarget, ip, sys};
 use std::future::{Future, poll_fn};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 /// The longest host name, in bytes. Source: RFC 1035 section 2.3.4.
@@ -45,39 +46,28 @@ pub async fn resolve(name: &str) -> Result<Vec<IpAddr>, Error>
 where
     for<'a> (): WasiTarget<'a>,
 {
-    resolve_by(&HostResolver, name).await
-}
-
-/// The host's resolver.
-pub(crate) struct HostResolver;
-
-impl Resolve for HostResolver {
-    fn resolve<'a>(&'a self, name: &'a str) -> Resolving<'a> {
-        Box::pin(async move {
-            let limited = timeout(LOOKUP_TIMEOUT, lookup(name)).await;
-            limited.unwrap_or(Err(ErrorKind::TimedOut))
-        })
-    }
+    resolve_by(None, name, LOOKUP_TIMEOUT).await
 }
 
 async fn lookup(host: &str) -> Result<Vec<IpAddr>, ErrorKind> {
     let lookup = sys::Lookup::start(host)?;
     let registration = Registration::new(lookup.origin());
     let mut addresses = Vec::new();
-    while addresses.len() < ADDRESSES {
-        let next = poll_fn(|cx| {
-            let next = lookup.next();
-            if next.is_pending() {
-                registration.event().wait(cx.waker());
+    poll_fn(|cx| {
+        while addresses.len() < ADDRESSES {
+            match lookup.next() {
+                Poll::Ready(Ok(Some(address))) => addresses.push(address),
+                Poll::Ready(Ok(None)) => break,
+                Poll::Ready(Err(kind)) => return Poll::Ready(Err(kind)),
+                Poll::Pending => {
+                    registration.event().wait(cx.waker());
+                    return Poll::Pending;
+                }
             }
-            next
-        });
-        match next.await? {
-            Some(address) => addresses.push(address),
-            None => break,
         }
-    }
-    Ok(addresses)
+        Poll::Ready(Ok(std::mem::take(&mut addresses)))
+    })
+    .await
 }
 
 /// Another way to resolve names: fixed addresses, a cache, DNS over HTTPS, a
@@ -91,21 +81,48 @@ pub trait Resolve: Send + Sync {
 /// What [`Resolve::resolve`] gives. Dropping it cancels the lookup.
 pub type Resolving<'a> = Pin<Box<dyn Future<Output = Result<Vec<IpAddr>, ErrorKind>> + Send + 'a>>;
 
-/// [`resolve`] with any resolver for names.
-pub(crate) async fn resolve_by(resolver: &dyn Resolve, name: &str) -> Result<Vec<IpAddr>, Error> {
-    match parse(name) {
+/// [`resolve`] with any resolver for names, or the host's, which takes at most
+/// `limit`.
+pub(crate) async fn resolve_by(
+    resolver: Option<&dyn Resolve>,
+    name: &str,
+    limit: Duration,
+) -> Result<Vec<IpAddr>, Error> {
+    let found = match parse(name) {
         Ok(Name::Literal(address)) => Ok(vec![address]),
-        Ok(Name::Host(host)) => match resolver.resolve(host).await {
-            Ok(addresses) if addresses.is_empty() => Err(ErrorKind::NameUnresolvable),
-            Ok(mut addresses) => {
-                addresses.truncate(ADDRESSES);
-                Ok(addresses)
+        Ok(Name::Host(host)) => {
+            let (mut lookup, limit): (Resolving<'_>, _) = match resolver {
+                Some(resolver) => (resolver.resolve(host), limit),
+                None => (Box::pin(lookup(host)), limit.min(LOOKUP_TIMEOUT)),
+            };
+            let mut timer = Timer::at(after(limit));
+            let found = poll_fn(|cx| match lookup.as_mut().poll(cx) {
+                Poll::Pending => timer.poll(cx).map(|()| Err(ErrorKind::TimedOut)),
+                found => found,
+            });
+            match found.await {
+                Ok(addresses) if addresses.is_empty() => Err(ErrorKind::NameUnresolvable),
+                found => found,
             }
-            Err(kind) => Err(kind),
-        },
+        }
         Err(kind) => Err(kind),
+    };
+    match found {
+        Ok(mut addresses) => {
+            addresses.truncate(ADDRESSES);
+            Ok(addresses)
+        }
+        Err(kind) => Err(Error::new(Operation::Resolve, escape(name), kind)),
     }
-    .map_err(|kind| Error::new(Operation::Resolve, name.escape_debug(), kind))
+}
+
+/// Without what would not show, or break the line. (`escape_debug` is a lot of
+/// code, which `Debug` has already.)
+fn escape(name: &str) -> String {
+    let mut quoted = format!("{name:?}");
+    quoted.pop();
+    quoted.remove(0);
+    quoted
 }
 
 enum Name<'a> {
@@ -113,26 +130,32 @@ enum Name<'a> {
     Host(&'a str),
 }
 
+fn literal(text: &str) -> Option<Name<'_>> {
+    let v4 = ip::parse_v4(text.as_bytes()).map(IpAddr::from);
+    let address = v4.or_else(|| ip::parse_v6(text.as_bytes()).map(IpAddr::from));
+    address.map(Name::Literal)
+}
+
 fn parse(name: &str) -> Result<Name<'_>, ErrorKind> {
     let bare = name
         .strip_prefix('[')
         .and_then(|name| name.strip_suffix(']'));
     if let Some(bare) = bare {
-        let address = bare.parse::<Ipv6Addr>().map(IpAddr::from);
-        let address = address.or_else(|_| bare.parse::<Ipv4Addr>().map(IpAddr::from));
-        return address
-            .map(Name::Literal)
-            .map_err(|_| ErrorKind::InvalidName);
+        return literal(bare).ok_or(ErrorKind::InvalidName);
     }
-    if let Ok(address) = name.parse() {
-        return Ok(Name::Literal(address));
+    if let Some(literal) = literal(name) {
+        return Ok(literal);
     }
     let labels = name.strip_suffix('.').unwrap_or(name);
-    let last = labels.rsplit('.').next().unwrap_or_default();
-    let hex = last.strip_prefix("0x").or(last.strip_prefix("0X"));
-    let numeric = last.bytes().all(|b| b.is_ascii_digit())
-        || hex.is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
-    let odd = |c: char| c.is_control() || c.is_whitespace() || "/:@[]?#%\\<>\"".contains(c);
+    let mut parts = labels.as_bytes().rsplit(|&byte| byte == b'.');
+    let last = parts.next().unwrap_or_default();
+    let numeric = match last {
+        [b'0', b'x' | b'X', hex @ ..] => hex.iter().all(u8::is_ascii_hexdigit),
+        _ => last.iter().all(u8::is_ascii_digit),
+    };
+    let odd = |c: char| {
+        c.is_control() || c.is_whitespace() || b"/:@[]?#%\\<>\"".iter().any(|&odd| c == odd.into())
+    };
     if numeric || labels.len() > NAME_LEN || labels.chars().any(odd) {
         return Err(ErrorKind::InvalidName);
     }

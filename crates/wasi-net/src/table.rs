@@ -8,7 +8,6 @@ use crate::reactor::{Event, Registration};
 use crate::{ErrorKind, sys};
 use slab::Slab;
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::mem::ManuallyDrop;
 use std::task::Poll;
 
@@ -48,6 +47,13 @@ pub(crate) struct Connection {
     failed: Option<ErrorKind>,
 }
 
+/// What to do with a connection.
+pub(crate) enum Task<'a> {
+    Read(&'a mut [u8]),
+    Write(&'a [u8]),
+    Flush,
+}
+
 impl Connection {
     fn new(socket: sys::Socket) -> Self {
         let readable = Registration::new(socket.readable());
@@ -65,9 +71,17 @@ impl Connection {
         }
     }
 
+    pub(crate) fn poll(&mut self, task: Task<'_>) -> Poll<Result<usize, ErrorKind>> {
+        match task {
+            Task::Read(buf) => self.read(buf),
+            Task::Write(buf) => self.write(buf),
+            Task::Flush => self.flush(),
+        }
+    }
+
     /// Reads up to `buf.len()` bytes, 0 at the end; pending until the event
     /// [`readable`](Events::readable).
-    pub(crate) fn read(&mut self, buf: &mut [u8]) -> Poll<Result<usize, ErrorKind>> {
+    fn read(&mut self, buf: &mut [u8]) -> Poll<Result<usize, ErrorKind>> {
         if let Some(end) = self.end {
             return Poll::Ready(end.map_or(Ok(0), Err));
         }
@@ -97,7 +111,7 @@ impl Connection {
 
     /// Keeps up to `buf.len()` bytes to be sent; pending until the event
     /// [`writable`](Events::writable).
-    pub(crate) fn write(&mut self, buf: &[u8]) -> Poll<Result<usize, ErrorKind>> {
+    fn write(&mut self, buf: &[u8]) -> Poll<Result<usize, ErrorKind>> {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
@@ -115,9 +129,9 @@ impl Connection {
         Poll::Ready(Ok(taken))
     }
 
-    /// Ready once the host has sent everything, so that its errors show; pending
-    /// until the event [`writable`](Events::writable).
-    pub(crate) fn flush(&mut self) -> Poll<Result<(), ErrorKind>> {
+    /// Ready once the host has sent everything, so that its errors show, with what
+    /// it takes now; pending until the event [`writable`](Events::writable).
+    fn flush(&mut self) -> Poll<Result<usize, ErrorKind>> {
         self.send();
         if let Some(kind) = self.failed {
             return Poll::Ready(Err(kind));
@@ -126,7 +140,7 @@ impl Connection {
             Ok(0) => Poll::Pending,
             Ok(permit) => {
                 self.permit = permit;
-                Poll::Ready(Ok(()))
+                Poll::Ready(Ok(permit))
             }
             Err(kind) => Poll::Ready(Err(self.fail(kind))),
         }
@@ -173,19 +187,20 @@ impl Connection {
 }
 
 thread_local! {
-    static TABLE: RefCell<Table> = RefCell::default();
+    static TABLE: RefCell<Table> = const { RefCell::new(Table::new()) };
 }
 
-#[derive(Default)]
 struct Table {
-    connections: Slab<Connection>,
+    connections: Slab<Box<Connection>>,
     /// Keys of the connections with something written behind; a key may be out
     /// of date, which costs a look.
     queue: Vec<usize>,
     /// Dropped with a write in flight. Never in a poll list, since a host that
     /// cannot finish would slow every poll; forgotten at exit, which would wait
     /// for them otherwise.
-    graveyard: VecDeque<ManuallyDrop<Connection>>,
+    graveyard: Vec<ManuallyDrop<Box<Connection>>>,
+    /// Where in it to look next.
+    next: usize,
     /// How many calls to skip after a look at the graveyard in vain, and how
     /// many of them are left.
     in_vain: u32,
@@ -201,7 +216,7 @@ pub(crate) struct Events {
 
 /// Takes an open socket into the table.
 pub(crate) fn insert(socket: sys::Socket) -> (usize, Events) {
-    let connection = Connection::new(socket);
+    let connection = Box::new(Connection::new(socket));
     let readable = connection.readable.event();
     let writable = connection.writable.event();
     let key = TABLE.with_borrow_mut(|table| table.connections.insert(connection));
@@ -221,7 +236,7 @@ pub(crate) fn release(key: usize) {
         connection.readable.event().wake();
         connection.writable.event().wake();
         let connection = ManuallyDrop::new(connection);
-        TABLE.with_borrow_mut(|table| table.graveyard.push_back(connection));
+        TABLE.with_borrow_mut(|table| table.graveyard.push(connection));
     }
     reap();
 }
@@ -242,18 +257,19 @@ pub(crate) fn with<T>(key: usize, operation: impl FnOnce(&mut Connection) -> T) 
 /// sent as soon as it can: the reactor wakes for it.
 pub(crate) fn flush_written_behind() {
     TABLE.with_borrow_mut(|table| {
-        let connections = &mut table.connections;
-        table.queue.retain(|&key| {
-            let Some(connection) = connections.get_mut(key) else {
-                return false;
-            };
-            connection.send();
-            connection.queued = !connection.behind.is_empty();
-            if connection.queued {
-                connection.writable.wait_at_least();
+        let mut n = 0;
+        while let Some(&key) = table.queue.get(n) {
+            if let Some(connection) = table.connections.get_mut(key) {
+                connection.send();
+                connection.queued = !connection.behind.is_empty();
+                if connection.queued {
+                    connection.writable.wait_at_least();
+                    n += 1;
+                    continue;
+                }
             }
-            connection.queued
-        });
+            table.queue.swap_remove(n);
+        }
     });
 }
 
@@ -268,7 +284,18 @@ pub(crate) fn reap() {
 }
 
 impl Table {
-    fn exhume(&mut self) -> Vec<ManuallyDrop<Connection>> {
+    const fn new() -> Self {
+        Self {
+            connections: Slab::new(),
+            queue: Vec::new(),
+            graveyard: Vec::new(),
+            next: 0,
+            in_vain: 0,
+            skipping: 0,
+        }
+    }
+
+    fn exhume(&mut self) -> Vec<ManuallyDrop<Box<Connection>>> {
         let mut ready = Vec::new();
         if self.graveyard.is_empty() {
             return ready;
@@ -278,11 +305,13 @@ impl Table {
             return ready;
         }
         for _ in 0..REAPED_AT_ONCE.min(self.graveyard.len()) {
-            let connection = self.graveyard.pop_front().expect("counted above");
-            if connection.writable.is_ready() {
-                ready.push(connection);
+            if self.next >= self.graveyard.len() {
+                self.next = 0;
+            }
+            if self.graveyard[self.next].writable.is_ready() {
+                ready.push(self.graveyard.swap_remove(self.next));
             } else {
-                self.graveyard.push_back(connection);
+                self.next += 1;
             }
         }
         self.in_vain = if ready.is_empty() {

@@ -8,8 +8,9 @@
 
 use crate::reactor::Event;
 use crate::sys::SocketOption;
+use crate::table::Task;
 use crate::waiting::Waiting;
-use crate::{Error, ErrorKind, Operation, WasiTarget, sys, table};
+use crate::{Error, ErrorKind, Operation, WasiTarget, ip, sys, table};
 use futures_io::{AsyncRead, AsyncWrite};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -79,17 +80,17 @@ impl Half {
     }
 
     /// One poll of an operation on the connection, within the time limits.
-    fn poll<T>(
+    fn poll(
         &mut self,
         cx: &Context<'_>,
         name: Operation,
-        operation: impl FnOnce(&mut table::Connection) -> Poll<Result<T, ErrorKind>>,
-    ) -> Poll<io::Result<T>> {
+        task: Task<'_>,
+    ) -> Poll<io::Result<usize>> {
         let polled = if self.connection.is_closed() {
             Poll::Ready(Err(ErrorKind::Closed))
         } else {
             match ready!(self.waiting.poll_turn(cx)) {
-                Ok(()) => table::with(self.connection.key, operation),
+                Ok(()) => table::with(self.connection.key, |connection| connection.poll(task)),
                 Err(kind) => Poll::Ready(Err(kind)),
             }
         };
@@ -119,7 +120,7 @@ impl Handle {
     }
 
     fn error(&self, operation: Operation, kind: ErrorKind) -> Error {
-        Error::new(operation, self.peer_addr, kind)
+        Error::new(operation, ip::to_text(self.peer_addr), kind)
     }
 }
 
@@ -148,12 +149,12 @@ impl TcpStream {
     {
         let connector = crate::Connector::new();
         connector
-            .connect_addresses(address.to_string(), vec![address])
+            .connect_addresses(ip::to_text(address), vec![address])
             .await
     }
 
-    pub(crate) fn new(socket: sys::Socket) -> Result<Self, ErrorKind> {
-        let (local_addr, peer_addr) = (socket.local_addr()?, socket.peer_addr()?);
+    pub(crate) fn new(socket: sys::Socket, peer_addr: SocketAddr) -> Result<Self, ErrorKind> {
+        let local_addr = socket.local_addr()?;
         let (key, events) = table::insert(socket);
         let connection = Arc::new(Handle {
             key,
@@ -331,8 +332,7 @@ impl AsyncRead for ReadHalf {
         if buf.is_empty() || self.ended {
             return Poll::Ready(Ok(0));
         }
-        let read = |connection: &mut table::Connection| connection.read(buf);
-        let result = ready!(self.half.poll(cx, Operation::Read, read));
+        let result = ready!(self.half.poll(cx, Operation::Read, Task::Read(buf)));
         self.ended = matches!(result, Ok(0));
         Poll::Ready(result)
     }
@@ -344,13 +344,12 @@ impl AsyncWrite for WriteHalf {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let write = |connection: &mut table::Connection| connection.write(buf);
-        self.half.poll(cx, Operation::Write, write)
+        self.half.poll(cx, Operation::Write, Task::Write(buf))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.half
-            .poll(cx, Operation::Write, table::Connection::flush)
+        let flushed = self.half.poll(cx, Operation::Write, Task::Flush);
+        flushed.map_ok(drop)
     }
 
     /// Flushes, then ends the connection in both directions: writes fail with

@@ -108,8 +108,21 @@ impl From<Elapsed> for std::io::Error {
 /// A moment `duration` from now; a duration too long for the clock ends in a
 /// century, which is for ever.
 pub(crate) fn after(duration: Duration) -> Instant {
+    add(Instant::now(), duration)
+}
+
+/// [`after`], from another moment. (An operator would bring a panic along.)
+pub(crate) fn add(moment: Instant, duration: Duration) -> Instant {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-    Instant::now() + duration.min(CENTURY)
+    moment.checked_add(duration.min(CENTURY)).unwrap_or(moment)
+}
+
+/// The earlier of two moments, as far as there are any.
+pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        _ => one.or(other),
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use std::time::Instant;
 ///
 /// A sorted list: nearly every new moment is the last one, since most waits are
 /// for as long as the others, and what rings is at the beginning.
-#[derive(Default)]
 pub(crate) struct Timers(Vec<Entry>);
 
 struct Entry {
@@ -17,6 +16,10 @@ struct Entry {
 }
 
 impl Timers {
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
     /// The first moment.
     pub(crate) fn first(&self) -> Option<Instant> {
         self.0.first().map(|entry| entry.at)
@@ -65,7 +68,7 @@ mod tests {
         let now = Instant::now();
         let at = |seconds| now + Duration::from_secs(seconds);
         let waker = Waker::noop;
-        let mut timers = Timers::default();
+        let mut timers = Timers::new();
         for (seconds, number) in [(3, 1), (1, 2), (2, 3), (2, 4), (5, 5)] {
             assert!(
                 timers

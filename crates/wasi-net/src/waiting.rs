@@ -2,7 +2,7 @@
 
 use crate::ErrorKind;
 use crate::reactor::{Event, Timer};
-use crate::time::after;
+use crate::time::{after, earlier};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -58,20 +58,20 @@ impl Waiting {
 
     /// Starts the timer of a wait, if there is a limit.
     fn start(&mut self, cx: &Context<'_>) {
-        let ends = self.timeout.map(after).into_iter().chain(self.deadline);
-        self.timer = ends.min().map(Timer::at);
+        let end = earlier(self.timeout.map(after), self.deadline);
+        self.timer = end.map(Timer::at);
         if let Some(timer) = &mut self.timer {
             timer.wait(cx);
         }
     }
 
     /// Waits for `event`, but not for too long.
-    pub(crate) fn limit<T>(
+    pub(crate) fn limit(
         &mut self,
-        polled: Poll<Result<T, ErrorKind>>,
+        polled: Poll<Result<usize, ErrorKind>>,
         event: Event,
         cx: &Context<'_>,
-    ) -> Poll<Result<T, ErrorKind>> {
+    ) -> Poll<Result<usize, ErrorKind>> {
         let result = match polled {
             Poll::Ready(result) => result,
             Poll::Pending => {

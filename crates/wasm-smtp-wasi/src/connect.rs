@@ -26,7 +26,8 @@ pub async fn connect_smtps(host: &str, port: u16, ehlo_domain: &str) -> Result<C
 where
     for<'a> (): WasiTarget<'a>,
 {
-    connect_smtps_with(host, port, ehlo_domain, ConnectOptions::default()).await
+    let (options, client_options) = (ConnectOptions::default(), SmtpClientOptions::default());
+    connect_smtps_with_client_options(host, port, ehlo_domain, options, client_options).await
 }
 
 /// [`connect_smtps`] with options.
@@ -112,7 +113,9 @@ pub async fn connect_smtp_starttls(
 where
     for<'a> (): WasiTarget<'a>,
 {
-    connect_smtp_starttls_with(host, port, ehlo_domain, ConnectOptions::default()).await
+    let (options, client_options) = (ConnectOptions::default(), SmtpClientOptions::default());
+    connect_smtp_starttls_with_client_options(host, port, ehlo_domain, options, client_options)
+        .await
 }
 
 /// [`connect_smtp_starttls`] with options.
@@ -180,7 +183,9 @@ pub async fn connect_smtp_plaintext(
 where
     for<'a> (): WasiTarget<'a>,
 {
-    connect_smtp_plaintext_with(host, port, ehlo_domain, ConnectOptions::default()).await
+    let (options, client_options) = (ConnectOptions::default(), SmtpClientOptions::default());
+    connect_smtp_plaintext_with_client_options(host, port, ehlo_domain, options, client_options)
+        .await
 }
 
 /// [`connect_smtp_plaintext`] with options.

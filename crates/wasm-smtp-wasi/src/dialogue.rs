@@ -8,7 +8,6 @@
 use crate::Phase;
 use crate::body::{Body, InvalidBody};
 use crate::ehlo::WithoutAuth;
-use std::collections::VecDeque;
 use wasm_smtp::protocol::{MAX_REPLY_LINES, parse_reply_line};
 
 /// The bytes of a line that are looked at: a verb and what ends it, a code and
@@ -18,7 +17,7 @@ const HEAD: usize = 9;
 /// The conversation of one connection.
 pub(crate) struct Dialogue {
     /// What the replies to come answer; the first one is being received.
-    awaited: VecDeque<Phase>,
+    awaited: Vec<Phase>,
     /// The command line being written.
     command: Head,
     /// The reply line being read.
@@ -81,7 +80,7 @@ impl Dialogue {
     /// Before the greeting; `hide_auth` in the replies to EHLO.
     pub(crate) fn new(hide_auth: bool) -> Self {
         Self {
-            awaited: [Phase::Greeting].into(),
+            awaited: vec![Phase::Greeting],
             command: Head::default(),
             reply: Head::default(),
             lines: 0,
@@ -95,12 +94,12 @@ impl Dialogue {
 
     /// What a read waits for.
     pub(crate) fn awaits(&self) -> Phase {
-        self.awaited.front().copied().unwrap_or(Phase::Command)
+        self.awaited.first().copied().unwrap_or(Phase::Command)
     }
 
     /// What a write that waits is a part of.
     pub(crate) fn writes(&self) -> Phase {
-        match (&self.body, self.awaited.back()) {
+        match (&self.body, self.awaited.last()) {
             (Some(_), _) | (None, Some(Phase::DataTermination)) => Phase::DataBlock,
             (None, last) => last.copied().unwrap_or(Phase::Command),
         }
@@ -139,7 +138,7 @@ impl Dialogue {
         if let Some(body) = &mut self.body {
             if body.check(bytes)? {
                 self.body = None;
-                self.awaited.push_back(Phase::DataTermination);
+                self.awaited.push(Phase::DataTermination);
             }
             return Ok(());
         }
@@ -148,10 +147,10 @@ impl Dialogue {
                 // A secret: nothing of it is kept.
                 if byte == b'\n' {
                     self.challenged = false;
-                    self.awaited.push_back(Phase::Auth);
+                    self.awaited.push(Phase::Auth);
                 }
             } else if let Some((line, len)) = self.command.push(byte) {
-                self.awaited.push_back(phase_of(&line[..len]));
+                self.awaited.push(phase_of(&line[..len]));
             }
         }
         Ok(())
@@ -163,7 +162,7 @@ impl Dialogue {
         let mut any = false;
         for &byte in bytes {
             let ended = self.reply.push(byte);
-            let hides = self.awaited.front() == Some(&Phase::Ehlo) && self.lines < MAX_REPLY_LINES;
+            let hides = self.awaited.first() == Some(&Phase::Ehlo) && self.lines < MAX_REPLY_LINES;
             match &mut self.without_auth {
                 Some(without_auth) if hides => without_auth.push(byte, ended.is_some(), seen),
                 _ => seen.push(byte),
@@ -188,7 +187,9 @@ impl Dialogue {
         if let Some(without_auth) = &mut self.without_auth {
             without_auth.end(seen);
         }
-        match (self.awaited.pop_front(), last_line.code) {
+        let any = !self.awaited.is_empty();
+        let answered = any.then(|| self.awaited.remove(0));
+        match (answered, last_line.code) {
             (Some(Phase::Auth), 334) => self.challenged = true,
             (Some(Phase::DataInitiation), 354) => self.body = Some(Body::new()),
             (Some(Phase::Quit), 221) => self.over = true,
@@ -203,19 +204,21 @@ impl Dialogue {
 fn phase_of(line: &[u8]) -> Phase {
     let end = line.iter().position(|&byte| byte == b' ');
     let verb = &line[..end.unwrap_or(line.len())];
-    [
-        ("EHLO", Phase::Ehlo),
-        ("STARTTLS", Phase::StartTls),
-        ("AUTH", Phase::Auth),
-        ("MAIL", Phase::Mail),
-        ("RCPT", Phase::Rcpt),
-        ("DATA", Phase::DataInitiation),
-        ("QUIT", Phase::Quit),
-    ]
-    .into_iter()
-    .find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(verb))
-    .map_or(Phase::Command, |(_, phase)| phase)
+    let named = VERBS
+        .iter()
+        .find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(verb));
+    named.map_or(Phase::Command, |(_, phase)| *phase)
 }
+
+const VERBS: [(&str, Phase); 7] = [
+    ("EHLO", Phase::Ehlo),
+    ("STARTTLS", Phase::StartTls),
+    ("AUTH", Phase::Auth),
+    ("MAIL", Phase::Mail),
+    ("RCPT", Phase::Rcpt),
+    ("DATA", Phase::DataInitiation),
+    ("QUIT", Phase::Quit),
+];
 
 #[cfg(test)]
 mod tests;

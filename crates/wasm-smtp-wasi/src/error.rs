@@ -1,7 +1,7 @@
 //! What can go wrong below SMTP.
 
 use crate::Phase;
-use std::io;
+use std::{error, fmt, io};
 use wasm_smtp::IoError;
 
 /// A failure below SMTP, found again by `source()` behind
@@ -11,21 +11,16 @@ use wasm_smtp::IoError;
 /// `source()`) with the kind, so that [`IoError::is_timeout`] and the others are
 /// right; its `get_ref()` is the error of the layer that failed. The text holds
 /// no mail and no secret.
-#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WasiSmtpError {
     /// The host's name could not be resolved. Inside: [`wasi_net::Error`].
-    #[error("{0}")]
-    Resolve(#[source] io::Error),
+    Resolve(io::Error),
     /// No address of the host could be connected to. Inside:
     /// [`wasi_net::Error`].
-    #[error("{0}")]
-    Connect(#[source] io::Error),
+    Connect(io::Error),
     /// TLS failed, or its options are wrong. Inside: `tls_pump::Error`.
-    #[error("{0}")]
-    Tls(#[source] io::Error),
+    Tls(io::Error),
     /// A phase took longer than it may ([`io::ErrorKind::TimedOut`]).
-    #[error("{source} ({phase} took too long{})", hint(*remedy))]
     Timeout {
         /// What was waited for.
         phase: Phase,
@@ -35,33 +30,70 @@ pub enum WasiSmtpError {
         source: io::Error,
     },
     /// The connection failed. Inside: [`wasi_net::Error`].
-    #[error("{0}")]
-    Stream(#[source] io::Error),
+    Stream(io::Error),
     /// The mail can't be sent as it is: it has a bare CR, a bare LF or a NUL
     /// ([`io::ErrorKind::InvalidData`]). Its final dot was not sent, so it was
     /// not delivered.
     ///
     /// Source: RFC 5321 section 2.3.8.
-    #[error("{0}")]
-    InvalidBody(#[source] io::Error),
+    InvalidBody(io::Error),
     /// The server said something that nobody had asked for, which would be taken
     /// for the reply to the next command ([`io::ErrorKind::InvalidData`]), or
     /// which came in plaintext ahead of TLS. A 421 is the server's good-bye
     /// ([`io::ErrorKind::ConnectionAborted`]).
-    #[error("{0}")]
-    OutOfStep(#[source] io::Error),
+    OutOfStep(io::Error),
     /// An operation failed or its future was dropped before it was done: where
     /// the conversation stands is unknown, so it can't go on
     /// ([`io::ErrorKind::NotConnected`]).
-    #[error("{0}")]
-    Poisoned(#[source] io::Error),
+    Poisoned(io::Error),
     /// The connection is in TLS already ([`io::ErrorKind::InvalidInput`]).
-    #[error("{0}")]
-    AlreadyTls(#[source] io::Error),
+    AlreadyTls(io::Error),
 }
 
-fn hint(remedy: Option<&str>) -> String {
-    remedy.map_or_else(String::new, |remedy| format!(": {remedy}"))
+// By hand: what is derived has an arm for each variant, all of them alike.
+impl fmt::Display for WasiSmtpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.io_error(), f)?;
+        if let Self::Timeout { phase, remedy, .. } = self {
+            let (colon, remedy) = remedy.map_or(("", ""), |remedy| (": ", remedy));
+            write!(f, " ({phase} took too long{colon}{remedy})")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for WasiSmtpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Resolve(_) => "Resolve",
+            Self::Connect(_) => "Connect",
+            Self::Tls(_) => "Tls",
+            Self::Stream(_) => "Stream",
+            Self::InvalidBody(_) => "InvalidBody",
+            Self::OutOfStep(_) => "OutOfStep",
+            Self::Poisoned(_) => "Poisoned",
+            Self::AlreadyTls(_) => "AlreadyTls",
+            Self::Timeout {
+                phase,
+                remedy,
+                source,
+            } => {
+                return f
+                    .debug_struct("Timeout")
+                    .field("phase", phase)
+                    .field("remedy", remedy)
+                    .field("source", source)
+                    .finish();
+            }
+        };
+        f.debug_tuple(name).field(self.io_error()).finish()
+    }
+}
+
+impl error::Error for WasiSmtpError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        Some(self.io_error())
+    }
 }
 
 impl WasiSmtpError {

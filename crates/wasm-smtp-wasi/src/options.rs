@@ -34,7 +34,8 @@ pub struct ConnectOptions {
     tls: TlsConfigBuilder,
     #[cfg(feature = "tls")]
     config: Arc<OnceLock<Result<TlsConfig, tls_pump::Error>>>,
-    connector: Connector,
+    /// What opens the connection.
+    pub(crate) connector: Connector,
     pub(crate) timeouts: Timeouts,
     pub(crate) plaintext_auth: bool,
 }
@@ -55,6 +56,7 @@ impl Default for ConnectOptions {
             timeouts: Timeouts::default(),
             plaintext_auth: false,
         }
+        .with_connect_timeout()
     }
 }
 
@@ -69,14 +71,14 @@ impl ConnectOptions {
     #[must_use]
     pub fn with_timeout(mut self, phase: Phase, timeout: Duration) -> Self {
         self.timeouts.set(phase, timeout);
-        self
+        self.with_connect_timeout()
     }
 
     /// How long each phase may take, all the same.
     #[must_use]
     pub fn with_every_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts = Timeouts::all(timeout);
-        self
+        self.with_connect_timeout()
     }
 
     /// Connects to addresses of this family only. Default: to both, raced
@@ -105,10 +107,10 @@ impl ConnectOptions {
         self
     }
 
-    /// What opens the connection.
-    pub(crate) fn connector(&self) -> Connector {
-        let connector = self.connector.clone();
-        connector.timeout(self.timeouts.of(Phase::Connect))
+    fn with_connect_timeout(mut self) -> Self {
+        let timeout = self.timeouts.of(Phase::Connect);
+        self.connector = self.connector.timeout(timeout);
+        self
     }
 }
 

@@ -3,6 +3,7 @@
 use futures_io::{AsyncRead, AsyncWrite};
 use std::io;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 #[cfg(feature = "tls")]
 use tls_pump::TlsStream;
 use wasi_net::TcpStream;
@@ -16,18 +17,36 @@ pub(crate) enum Stream {
     None,
 }
 
-/// A stream in either state.
-pub(crate) trait ByteStream: AsyncRead + AsyncWrite + Unpin {}
+/// What to do with a stream.
+pub(crate) enum Task<'a> {
+    Read(&'a mut [u8]),
+    Write(&'a [u8]),
+    Flush,
+    Close,
+}
 
-impl<S: AsyncRead + AsyncWrite + Unpin> ByteStream for S {}
+fn poll_task<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    task: Task<'_>,
+) -> Poll<io::Result<usize>> {
+    let stream = Pin::new(stream);
+    match task {
+        Task::Read(buf) => stream.poll_read(cx, buf),
+        Task::Write(buf) => stream.poll_write(cx, buf),
+        Task::Flush => stream.poll_flush(cx).map_ok(|()| 0),
+        Task::Close => stream.poll_close(cx).map_ok(|()| 0),
+    }
+}
 
 impl Stream {
-    pub(crate) fn get(&mut self) -> io::Result<Pin<&mut dyn ByteStream>> {
+    /// Polls the stream, if there is one; gives the bytes read or written.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, task: Task<'_>) -> Poll<io::Result<usize>> {
         match self {
-            Self::Plaintext(stream) => Ok(Pin::new(stream)),
+            Self::Plaintext(stream) => poll_task(stream, cx, task),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => Ok(Pin::new(stream.as_mut())),
-            Self::None => Err(io::ErrorKind::NotConnected.into()),
+            Self::Tls(stream) => poll_task(stream.as_mut(), cx, task),
+            Self::None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 

@@ -2,7 +2,8 @@
 
 use crate::dialogue::Dialogue;
 use crate::drive::to_the_end;
-use crate::stream::Stream;
+use crate::phase::Timeouts;
+use crate::stream::{Stream, Task};
 use crate::{ConnectOptions, Phase, WasiSmtpError, WasiTarget};
 use std::fmt;
 use std::future::poll_fn;
@@ -32,7 +33,7 @@ use wasm_smtp::{IoError, Transport};
 ///
 /// Dropping it ends the connection and does not wait.
 pub struct WasiTransport {
-    connection: Connection,
+    connection: Box<Connection>,
     /// An operation has begun and not succeeded.
     unfinished: bool,
 }
@@ -44,8 +45,10 @@ struct Connection {
     unseen: Vec<u8>,
     /// The time of the reply being waited for runs.
     timed: bool,
+    timeouts: Timeouts,
     #[cfg(feature = "tls")]
     host: String,
+    #[cfg(feature = "tls")]
     options: ConnectOptions,
 }
 
@@ -101,7 +104,7 @@ impl WasiTransport {
         to_the_end(pin!(connect)).await.map(Self::new)
     }
 
-    fn new(connection: Connection) -> Self {
+    fn new(connection: Box<Connection>) -> Self {
         Self {
             connection,
             unfinished: false,
@@ -171,26 +174,32 @@ type Operation<'a> = &'a mut (
         );
 
 impl Connection {
-    async fn open(host: &str, port: u16, options: &ConnectOptions) -> Result<Self, WasiSmtpError>
+    async fn open(
+        host: &str,
+        port: u16,
+        options: &ConnectOptions,
+    ) -> Result<Box<Self>, WasiSmtpError>
     where
         for<'a> (): WasiTarget<'a>,
     {
-        let mut stream = options.connector().connect(host, port).await?;
+        let mut stream = options.connector.connect(host, port).await?;
         // A read's limit is its reply's deadline.
         stream.set_read_timeout(None);
-        Ok(Self {
+        Ok(Box::new(Self {
             stream: Stream::Plaintext(stream),
             dialogue: Dialogue::new(!options.plaintext_auth),
             unseen: Vec::new(),
             timed: false,
+            timeouts: options.timeouts,
             #[cfg(feature = "tls")]
             host: host.to_owned(),
+            #[cfg(feature = "tls")]
             options: options.clone(),
-        })
+        }))
     }
 
     fn time_of(&self, phase: Phase) -> Duration {
-        self.options.timeouts.of(phase)
+        self.timeouts.of(phase)
     }
 
     fn poll_read(
@@ -201,8 +210,7 @@ impl Connection {
         while self.unseen.is_empty() && !buf.is_empty() {
             let phase = self.dialogue.awaits();
             self.start_time(phase);
-            let polled = self.stream.get().map(|stream| stream.poll_read(cx, buf));
-            let len = self.done(polled, phase);
+            let len = self.poll_stream(phase, cx, Task::Read(buf));
             let len = ready!(len)?;
             if len == 0 {
                 return Poll::Ready(Ok(0));
@@ -235,8 +243,8 @@ impl Connection {
     ) -> Poll<Result<usize, WasiSmtpError>> {
         let phase = self.dialogue.writes();
         while !rest.is_empty() {
-            let polled = self.stream.get().map(|stream| stream.poll_write(cx, rest));
-            match ready!(self.done(polled, phase))? {
+            let len = self.poll_stream(phase, cx, Task::Write(rest));
+            match ready!(len)? {
                 0 => {
                     let error = io::ErrorKind::WriteZero.into();
                     return Poll::Ready(Err(self.failed(error, phase)));
@@ -248,34 +256,30 @@ impl Connection {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, WasiSmtpError>> {
-        let polled = self.stream.get().map(|stream| stream.poll_flush(cx));
-        self.done(polled, self.dialogue.writes()).map_ok(|()| 0)
+        let phase = self.dialogue.writes();
+        self.poll_stream(phase, cx, Task::Flush)
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, WasiSmtpError>> {
-        let polled = self.stream.get().map(|stream| stream.poll_close(cx));
-        let closed = ready!(self.done(polled, Phase::Quit));
-        // All was said, so it does not matter who hung up first.
-        let closed = closed.or_else(|error| match self.dialogue.is_over() {
-            true => Ok(()),
-            false => Err(error),
-        });
+        let closed = self.poll_stream(Phase::Quit, cx, Task::Close);
+        let closed = ready!(closed);
         self.stream = Stream::None;
-        Poll::Ready(closed.map(|()| 0))
+        // All was said, so it does not matter who hung up first.
+        if self.dialogue.is_over() {
+            return Poll::Ready(Ok(0));
+        }
+        Poll::Ready(closed)
     }
 
-    /// What came of a poll of the stream, if there is one.
-    fn done<T>(
-        &self,
-        polled: io::Result<Poll<io::Result<T>>>,
+    /// Polls the stream, if there is one.
+    fn poll_stream(
+        &mut self,
         phase: Phase,
-    ) -> Poll<Result<T, WasiSmtpError>> {
-        let result = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(result)) => result,
-            Err(error) => Err(error),
-        };
-        Poll::Ready(result.map_err(|error| self.failed(error, phase)))
+        cx: &mut Context<'_>,
+        task: Task<'_>,
+    ) -> Poll<Result<usize, WasiSmtpError>> {
+        let polled = self.stream.poll(cx, task);
+        polled.map_err(|error| self.failed(error, phase))
     }
 
     /// Starts the time of the reply that is waited for, unless it runs.

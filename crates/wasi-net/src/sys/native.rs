@@ -15,6 +15,8 @@ pub(crate) use std::thread::{Thread, current as current_thread};
 /// Stands for the timer of the last wait.
 pub(crate) type Alarm = ();
 
+pub(crate) const NO_ALARM: Alarm = ();
+
 /// Sleeps until the moment `until`, or until this thread is unparked.
 pub(crate) fn wait(_: Vec<&Pollable>, until: Option<Instant>, (): &mut Alarm) -> (Vec<u32>, bool) {
     match until {
@@ -65,17 +67,10 @@ impl Connecting {
         Origin
     }
 
-    pub(crate) fn finish(&self) -> Poll<Result<Streams, ErrorKind>> {
+    pub(crate) fn finish(&self) -> Poll<Result<Socket, ErrorKind>> {
         Poll::Ready(Err(UNSUPPORTED))
     }
-
-    pub(crate) fn into_socket(self, _: Streams) -> Socket {
-        Socket
-    }
 }
-
-/// Stands for the two streams of a connection.
-pub(crate) struct Streams;
 
 /// Stands for an open connection.
 pub(crate) struct Socket;
@@ -108,10 +103,6 @@ impl Socket {
     pub(crate) fn shutdown(&self) {}
 
     pub(crate) fn local_addr(&self) -> Result<SocketAddr, ErrorKind> {
-        Err(UNSUPPORTED)
-    }
-
-    pub(crate) fn peer_addr(&self) -> Result<SocketAddr, ErrorKind> {
         Err(UNSUPPORTED)
     }
 }

@@ -2,9 +2,9 @@
 //! [`wait`].
 
 use super::SocketOption;
-use crate::ErrorKind;
+use crate::{ErrorKind, ip};
 use std::cell::Cell;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use wasi::sockets::instance_network::instance_network;
 use wasi::sockets::ip_name_lookup::{ResolveAddressStream, resolve_addresses};
 use wasi::sockets::network::{
     ErrorCode, IpAddress, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress, Ipv6SocketAddress,
+    Network,
 };
 use wasi::sockets::tcp::{ShutdownType, TcpSocket};
 use wasi::sockets::tcp_create_socket::create_tcp_socket;
@@ -23,6 +24,8 @@ pub(crate) use wasi::io::poll::Pollable;
 
 /// The timer of the last wait, kept for the next one.
 pub(crate) type Alarm = Option<(Instant, Pollable)>;
+
+pub(crate) const NO_ALARM: Alarm = None;
 
 /// Waits until one of `list` is ready or the moment `until` has come; gives the
 /// indices of what is ready, in no order, and whether it is time to look at the
@@ -47,23 +50,13 @@ pub(crate) fn wait(
         let left = until.saturating_duration_since(Instant::now());
         *alarm = Some((until, subscribe_timer(left)));
     }
-    // Moved to be a list of the shorter lifetime of the alarm.
-    let (len, mut list): (_, Vec<&Pollable>) = (list.len(), list);
-    list.extend(
-        alarm
-            .iter()
-            .filter(|_| until.is_some())
-            .map(|(_, timer)| timer),
-    );
+    let timer = alarm.as_ref().filter(|_| until.is_some());
     assert!(
-        !list.is_empty(),
+        timer.is_some() || !list.is_empty(),
         "block_on: the future waits for something that is no socket, name or timer of wasi-net"
     );
-    let mut ready = poll(&list);
-    SPENT.set(ready.len());
-    let found = ready.len();
-    ready.retain(|&n| (n as usize) < len);
-    let rings = ready.len() < found;
+    let (ready, rings) = poll_all(list, timer.map(|(_, timer)| timer));
+    SPENT.set(ready.len() + usize::from(rings));
     if rings {
         *alarm = None;
     }
@@ -74,11 +67,18 @@ pub(crate) fn wait(
 /// host yields to its own I/O only on the first poll of one.
 pub(crate) fn look(list: Vec<&Pollable>) -> Vec<u32> {
     let timer = subscribe_timer(Duration::ZERO);
-    let (len, mut list): (_, Vec<&Pollable>) = (list.len(), list);
-    list.push(&timer);
+    poll_all(list, Some(&timer)).0
+}
+
+/// Waits for one of `list` or `timer`; gives the indices of the ready in `list`,
+/// and whether `timer` is.
+fn poll_all<'a>(mut list: Vec<&'a Pollable>, timer: Option<&'a Pollable>) -> (Vec<u32>, bool) {
+    let len = list.len();
+    list.extend(timer);
     let mut ready = poll(&list);
-    ready.retain(|&n| (n as usize) < len);
-    ready
+    let rings = ready.iter().position(|&n| n as usize == len);
+    rings.map(|place| ready.swap_remove(place));
+    (ready, rings.is_some())
 }
 
 /// wasmtime runs a component in a tokio task, and tokio gives a task 128 I/O
@@ -122,8 +122,8 @@ pub(crate) fn subscribe_timer(after: Duration) -> Pollable {
 #[derive(Clone)]
 pub(crate) enum Origin {
     Socket(Arc<TcpSocket>),
-    Input(Arc<InputStream>),
-    Output(Arc<OutputStream>),
+    Input(Arc<Streams>),
+    Output(Arc<Streams>),
     Lookup(Arc<ResolveAddressStream>),
 }
 
@@ -131,11 +131,24 @@ impl Origin {
     pub(crate) fn subscribe(&self) -> Pollable {
         match self {
             Self::Socket(socket) => socket.subscribe(),
-            Self::Input(stream) => stream.subscribe(),
-            Self::Output(stream) => stream.subscribe(),
+            Self::Input(streams) => streams.input.subscribe(),
+            Self::Output(streams) => streams.output.subscribe(),
             Self::Lookup(stream) => stream.subscribe(),
         }
     }
+}
+
+thread_local! {
+    /// Asked for once, and never given back.
+    static NETWORK: Cell<Option<&'static Network>> = const { Cell::new(None) };
+}
+
+fn network() -> &'static Network {
+    NETWORK.get().unwrap_or_else(|| {
+        let network = Box::leak(Box::new(instance_network()));
+        NETWORK.set(Some(network));
+        network
+    })
 }
 
 /// A connection attempt. Dropping it cancels the attempt.
@@ -151,7 +164,7 @@ impl Connecting {
         };
         let socket = create_tcp_socket(family).map_err(network_error)?;
         socket
-            .start_connect(&instance_network(), to_wit(address))
+            .start_connect(network(), to_wit(address))
             .map_err(network_error)?;
         Ok(Self {
             socket: Arc::new(socket),
@@ -162,49 +175,46 @@ impl Connecting {
         Origin::Socket(self.socket.clone())
     }
 
-    /// The streams once the connection stands. The host makes progress only
-    /// when it is polled or asked.
-    pub(crate) fn finish(&self) -> Poll<Result<Streams, ErrorKind>> {
+    /// The connection once it stands. The host makes progress only when it is
+    /// polled or asked.
+    pub(crate) fn finish(&self) -> Poll<Result<Socket, ErrorKind>> {
         spend();
         match self.socket.finish_connect() {
+            Ok((input, output)) => Poll::Ready(Ok(Socket(Arc::new(Streams {
+                input,
+                output,
+                socket: Arc::clone(&self.socket),
+            })))),
             Err(ErrorCode::WouldBlock) => Poll::Pending,
-            done => Poll::Ready(done.map_err(network_error)),
-        }
-    }
-
-    pub(crate) fn into_socket(self, (input, output): Streams) -> Socket {
-        Socket {
-            input: Arc::new(input),
-            output: Arc::new(output),
-            socket: self.socket,
+            Err(code) => Poll::Ready(Err(network_error(code))),
         }
     }
 }
 
-/// The two streams of a connection.
-pub(crate) type Streams = (InputStream, OutputStream);
+/// An open connection.
+pub(crate) struct Socket(Arc<Streams>);
 
-/// An open connection. The streams are children of the socket and stand before
-/// it: fields drop in order, and the host traps when a parent goes first.
-pub(crate) struct Socket {
-    input: Arc<InputStream>,
-    output: Arc<OutputStream>,
+/// The streams are children of the socket and stand before it: fields drop in
+/// order, and the host traps when a parent goes first.
+pub(crate) struct Streams {
+    input: InputStream,
+    output: OutputStream,
     socket: Arc<TcpSocket>,
 }
 
 impl Socket {
     pub(crate) fn readable(&self) -> Origin {
-        Origin::Input(self.input.clone())
+        Origin::Input(Arc::clone(&self.0))
     }
 
     pub(crate) fn writable(&self) -> Origin {
-        Origin::Output(self.output.clone())
+        Origin::Output(Arc::clone(&self.0))
     }
 
     /// Up to `len` bytes: empty when none are there yet, `None` at the end.
     pub(crate) fn read(&self, len: usize) -> Result<Option<Vec<u8>>, ErrorKind> {
         spend();
-        match self.input.read(len as u64) {
+        match self.0.input.read(len as u64) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(StreamError::Closed) => Ok(None),
             Err(error) => Err(stream_error(error)),
@@ -215,31 +225,25 @@ impl Socket {
     /// earlier one is in flight. Reports that one's failure.
     pub(crate) fn permit(&self) -> Result<usize, ErrorKind> {
         spend();
-        let permit = self.output.check_write().map_err(stream_error)?;
+        let permit = self.0.output.check_write().map_err(stream_error)?;
         Ok(usize::try_from(permit).unwrap_or(usize::MAX))
     }
 
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), ErrorKind> {
         spend();
-        self.output.write(bytes).map_err(stream_error)
+        self.0.output.write(bytes).map_err(stream_error)
     }
 
     /// Ends both directions at once, so that the host can let go of a write.
     pub(crate) fn shutdown(&self) {
         // An error here means that the connection is gone already.
-        let _ = self.socket.shutdown(ShutdownType::Both);
+        let _ = self.0.socket.shutdown(ShutdownType::Both);
     }
 
     pub(crate) fn local_addr(&self) -> Result<SocketAddr, ErrorKind> {
-        self.socket
+        self.0
+            .socket
             .local_address()
-            .map(from_wit)
-            .map_err(network_error)
-    }
-
-    pub(crate) fn peer_addr(&self) -> Result<SocketAddr, ErrorKind> {
-        self.socket
-            .remote_address()
             .map(from_wit)
             .map_err(network_error)
     }
@@ -247,15 +251,17 @@ impl Socket {
     pub(crate) fn set(&self, option: SocketOption) -> Result<(), ErrorKind> {
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         match option {
-            SocketOption::KeepAlive(on) => self.socket.set_keep_alive_enabled(on),
-            SocketOption::KeepAliveIdle(time) => self.socket.set_keep_alive_idle_time(nanos(time)),
-            SocketOption::KeepAliveInterval(time) => {
-                self.socket.set_keep_alive_interval(nanos(time))
+            SocketOption::KeepAlive(on) => self.0.socket.set_keep_alive_enabled(on),
+            SocketOption::KeepAliveIdle(time) => {
+                self.0.socket.set_keep_alive_idle_time(nanos(time))
             }
-            SocketOption::KeepAliveCount(count) => self.socket.set_keep_alive_count(count),
-            SocketOption::HopLimit(hops) => self.socket.set_hop_limit(hops),
-            SocketOption::ReceiveBuffer(len) => self.socket.set_receive_buffer_size(len as u64),
-            SocketOption::SendBuffer(len) => self.socket.set_send_buffer_size(len as u64),
+            SocketOption::KeepAliveInterval(time) => {
+                self.0.socket.set_keep_alive_interval(nanos(time))
+            }
+            SocketOption::KeepAliveCount(count) => self.0.socket.set_keep_alive_count(count),
+            SocketOption::HopLimit(hops) => self.0.socket.set_hop_limit(hops),
+            SocketOption::ReceiveBuffer(len) => self.0.socket.set_receive_buffer_size(len as u64),
+            SocketOption::SendBuffer(len) => self.0.socket.set_send_buffer_size(len as u64),
         }
         .map_err(|code| match code {
             ErrorCode::InvalidArgument => ErrorKind::InvalidOption,
@@ -271,7 +277,7 @@ pub(crate) struct Lookup {
 
 impl Lookup {
     pub(crate) fn start(name: &str) -> Result<Self, ErrorKind> {
-        let stream = resolve_addresses(&instance_network(), name).map_err(resolve_error)?;
+        let stream = resolve_addresses(network(), name).map_err(resolve_error)?;
         Ok(Self {
             stream: Arc::new(stream),
         })
@@ -287,7 +293,7 @@ impl Lookup {
             Err(code) => Poll::Ready(Err(resolve_error(code))),
             Ok(address) => Poll::Ready(Ok(address.map(|address| match address {
                 IpAddress::Ipv4((a, b, c, d)) => Ipv4Addr::new(a, b, c, d).into(),
-                IpAddress::Ipv6(words) => Ipv6Addr::from(<[u16; 8]>::from(words)).into(),
+                IpAddress::Ipv6(words) => ip::from_groups(&words.into()).into(),
             }))),
         }
     }
@@ -354,7 +360,7 @@ fn to_wit(address: SocketAddr) -> IpSocketAddress {
         SocketAddr::V6(v6) => IpSocketAddress::Ipv6(Ipv6SocketAddress {
             port: v6.port(),
             flow_info: v6.flowinfo(),
-            address: v6.ip().segments().into(),
+            address: ip::to_groups(*v6.ip()).into(),
             scope_id: v6.scope_id(),
         }),
     }
@@ -367,7 +373,7 @@ fn from_wit(address: IpSocketAddress) -> SocketAddr {
             address: (a, b, c, d),
         }) => SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), port).into(),
         IpSocketAddress::Ipv6(v6) => SocketAddrV6::new(
-            Ipv6Addr::from(<[u16; 8]>::from(v6.address)),
+            ip::from_groups(&v6.address.into()),
             v6.port,
             v6.flow_info,
             v6.scope_id,
