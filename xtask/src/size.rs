@@ -30,7 +30,7 @@ const EXAMPLES: [Example; 3] = [
         name: "quick_start",
         features: "default features",
         flags: &[],
-        bytes: 910_968,
+        bytes: 909_111,
     },
     Example {
         name: "quick_start",
@@ -40,7 +40,7 @@ const EXAMPLES: [Example; 3] = [
             "--features",
             "oauthbearer,pipelining,pure,scram-sha-256,webpki-roots",
         ],
-        bytes: 850_811,
+        bytes: 848_885,
     },
     Example {
         name: "plaintext",
@@ -50,7 +50,7 @@ const EXAMPLES: [Example; 3] = [
             "--features",
             "pipelining,plaintext-only",
         ],
-        bytes: 161_704,
+        bytes: 159_154,
     },
 ];
 

@@ -1,5 +1,5 @@
-//! IP addresses as text: what the standard library does too, in a tenth of its
-//! code, since every component has this.
+//! IP addresses as text: what the standard library does too, in half of its code,
+//! since every component has this.
 //!
 //! Source: RFC 4291 section 2.2, RFC 5952.
 

@@ -80,12 +80,11 @@ impl Half {
     }
 
     /// One poll of an operation on the connection, within the time limits.
-    fn poll(
-        &mut self,
-        cx: &Context<'_>,
-        name: Operation,
-        task: Task<'_>,
-    ) -> Poll<io::Result<usize>> {
+    fn poll(&mut self, cx: &Context<'_>, task: Task<'_>) -> Poll<io::Result<usize>> {
+        let name = match task {
+            Task::Read(_) => Operation::Read,
+            Task::Write(_) | Task::Flush => Operation::Write,
+        };
         let polled = if self.connection.is_closed() {
             Poll::Ready(Err(ErrorKind::Closed))
         } else {
@@ -332,7 +331,7 @@ impl AsyncRead for ReadHalf {
         if buf.is_empty() || self.ended {
             return Poll::Ready(Ok(0));
         }
-        let result = ready!(self.half.poll(cx, Operation::Read, Task::Read(buf)));
+        let result = ready!(self.half.poll(cx, Task::Read(buf)));
         self.ended = matches!(result, Ok(0));
         Poll::Ready(result)
     }
@@ -344,12 +343,11 @@ impl AsyncWrite for WriteHalf {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.half.poll(cx, Operation::Write, Task::Write(buf))
+        self.half.poll(cx, Task::Write(buf))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = self.half.poll(cx, Operation::Write, Task::Flush);
-        flushed.map_ok(drop)
+        self.half.poll(cx, Task::Flush).map_ok(drop)
     }
 
     /// Flushes, then ends the connection in both directions: writes fail with

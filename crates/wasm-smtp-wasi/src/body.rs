@@ -39,8 +39,6 @@ impl fmt::Display for InvalidBody {
     }
 }
 
-impl std::error::Error for InvalidBody {}
-
 impl Body {
     pub(crate) fn new() -> Self {
         // A mail begins as if a line had ended before it.

@@ -154,19 +154,19 @@ impl WasiSmtpError {
             ),
         };
         let text = format!("the server sent a reply that nobody had asked for ({code}): it {what}");
-        Self::OutOfStep(io::Error::new(kind, text))
+        Self::OutOfStep(io_error(kind, &text))
     }
 
     #[cfg(any(test, feature = "tls"))]
     pub(crate) fn ahead_of_tls() -> Self {
-        Self::OutOfStep(io::Error::new(
+        Self::OutOfStep(io_error(
             io::ErrorKind::InvalidData,
             "TLS begins behind the reply to STARTTLS, and this is elsewhere: a reply is still to come, or somebody is tampering with the connection",
         ))
     }
 
     pub(crate) fn poisoned() -> Self {
-        Self::Poisoned(io::Error::new(
+        Self::Poisoned(io_error(
             io::ErrorKind::NotConnected,
             "an earlier operation on this connection failed or was cancelled: connect again",
         ))
@@ -174,11 +174,16 @@ impl WasiSmtpError {
 
     #[cfg(any(test, feature = "tls"))]
     pub(crate) fn already_tls() -> Self {
-        Self::AlreadyTls(io::Error::new(
+        Self::AlreadyTls(io_error(
             io::ErrorKind::InvalidInput,
             "this connection is in TLS already: STARTTLS can't be used twice",
         ))
     }
+}
+
+/// Of texts only: each type of error inside brings code of its own.
+fn io_error(kind: io::ErrorKind, text: &str) -> io::Error {
+    io::Error::new(kind, text)
 }
 
 impl From<wasi_net::Error> for WasiSmtpError {
@@ -196,7 +201,7 @@ impl From<wasi_net::Error> for WasiSmtpError {
 
 impl From<crate::body::InvalidBody> for WasiSmtpError {
     fn from(error: crate::body::InvalidBody) -> Self {
-        Self::InvalidBody(io::Error::new(io::ErrorKind::InvalidData, error))
+        Self::InvalidBody(io_error(io::ErrorKind::InvalidData, &error.to_string()))
     }
 }
 

@@ -158,20 +158,17 @@ impl WasiTransport {
         result.map_err(IoError::from)
     }
 
-    /// Runs one operation. By way of a pointer, so that this is there once.
-    async fn run(&mut self, operation: Operation<'_>) -> Result<usize, IoError> {
+    /// Does one thing to its end.
+    async fn run(&mut self, mut task: Task<'_>) -> Result<usize, IoError> {
         self.begin()?;
         let connection = &mut self.connection;
-        let result = to_the_end(pin!(poll_fn(|cx| operation(connection, cx)))).await;
+        let result = match connection.start(&task) {
+            Ok(()) => to_the_end(pin!(poll_fn(|cx| connection.poll(cx, &mut task)))).await,
+            Err(error) => Err(error),
+        };
         self.end(result)
     }
 }
-
-/// A poll of what is to be done with the connection.
-type Operation<'a> = &'a mut (
-            dyn FnMut(&mut Connection, &mut Context<'_>) -> Poll<Result<usize, WasiSmtpError>>
-                + Send
-        );
 
 impl Connection {
     async fn open(
@@ -200,6 +197,30 @@ impl Connection {
 
     fn time_of(&self, phase: Phase) -> Duration {
         self.timeouts.of(phase)
+    }
+
+    /// Looks at what is about to be done, and limits its time.
+    fn start(&mut self, task: &Task<'_>) -> Result<(), WasiSmtpError> {
+        match task {
+            Task::Read(_) => {}
+            Task::Write(buf) => self.note(buf)?,
+            Task::Flush => self.limit_writes(self.dialogue.writes()),
+            Task::Close => self.limit_writes(Phase::Quit),
+        }
+        Ok(())
+    }
+
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        task: &mut Task<'_>,
+    ) -> Poll<Result<usize, WasiSmtpError>> {
+        match task {
+            Task::Read(buf) => self.poll_read(cx, buf),
+            Task::Write(rest) => self.poll_write(cx, rest),
+            Task::Flush => self.poll_stream(self.dialogue.writes(), cx, Task::Flush),
+            Task::Close => self.poll_close(cx),
+        }
     }
 
     fn poll_read(
@@ -253,11 +274,6 @@ impl Connection {
             }
         }
         Poll::Ready(Ok(0))
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, WasiSmtpError>> {
-        let phase = self.dialogue.writes();
-        self.poll_stream(phase, cx, Task::Flush)
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, WasiSmtpError>> {
@@ -363,25 +379,15 @@ impl Connection {
 
 impl Transport for WasiTransport {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, IoError> {
-        self.run(&mut |connection, cx| connection.poll_read(cx, buf))
-            .await
+        self.run(Task::Read(buf)).await
     }
 
     async fn write_all(&mut self, buf: &[u8]) -> Result<(), IoError> {
-        let mut rest = None;
-        let mut write = |connection: &mut Connection, cx: &mut Context<'_>| {
-            if rest.is_none() {
-                connection.note(buf)?;
-            }
-            connection.poll_write(cx, rest.get_or_insert(buf))
-        };
-        self.run(&mut write).await.map(drop)
+        self.run(Task::Write(buf)).await.map(drop)
     }
 
     async fn flush(&mut self) -> Result<(), IoError> {
-        let phase = self.connection.dialogue.writes();
-        self.connection.limit_writes(phase);
-        self.run(&mut Connection::poll_flush).await.map(drop)
+        self.run(Task::Flush).await.map(drop)
     }
 
     /// Sends close_notify and ends the connection; a failed one is over already.
@@ -390,8 +396,7 @@ impl Transport for WasiTransport {
             self.connection.stream = Stream::None;
             return Ok(());
         }
-        self.connection.limit_writes(Phase::Quit);
-        self.run(&mut Connection::poll_close).await.map(drop)
+        self.run(Task::Close).await.map(drop)
     }
 }
 
