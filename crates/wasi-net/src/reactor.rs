@@ -225,7 +225,7 @@ impl Reactor {
                 list.push(&source.pollable);
             }
         }
-        let first = self.first_timer();
+        let first = self.timers.first();
         let (ready, rings) = match wait {
             Wait::Not if list.is_empty() => (Vec::new(), true),
             Wait::Not => (sys::look(list), true),
@@ -245,10 +245,6 @@ impl Reactor {
         wakers
     }
 
-    fn first_timer(&self) -> Option<Instant> {
-        self.timers.first()
-    }
-
     /// Which guards have nothing to wait for any more, and what waits without
     /// one: sources, and the first timer.
     fn differences(&mut self) -> (Vec<Guard>, Vec<(usize, sys::Origin)>, Option<Instant>) {
@@ -260,7 +256,7 @@ impl Reactor {
                 _ => {}
             }
         }
-        let first = self.first_timer();
+        let first = self.timers.first();
         if first == self.timer_guard.as_ref().map(|(at, _)| *at) {
             return (outdated, wanted, None);
         }

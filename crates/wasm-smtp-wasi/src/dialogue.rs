@@ -51,8 +51,7 @@ impl Head {
         let last = std::mem::replace(&mut self.last, byte);
         if (last, byte) == (b'\r', b'\n') {
             let head = std::mem::take(self);
-            // Counted without its CR, if that was among the first.
-            return Some((head.bytes, head.len.min(HEAD)));
+            return Some((head.bytes, head.len));
         }
         if last == b'\r' {
             self.keep(b'\r');

@@ -35,7 +35,7 @@ pub struct ConnectOptions {
     #[cfg(feature = "tls")]
     config: Arc<OnceLock<Result<TlsConfig, tls_pump::Error>>>,
     /// What opens the connection.
-    pub(crate) connector: Connector,
+    connector: Connector,
     pub(crate) timeouts: Timeouts,
     pub(crate) plaintext_auth: bool,
 }
@@ -56,7 +56,6 @@ impl Default for ConnectOptions {
             timeouts: Timeouts::default(),
             plaintext_auth: false,
         }
-        .with_connect_timeout()
     }
 }
 
@@ -71,14 +70,14 @@ impl ConnectOptions {
     #[must_use]
     pub fn with_timeout(mut self, phase: Phase, timeout: Duration) -> Self {
         self.timeouts.set(phase, timeout);
-        self.with_connect_timeout()
+        self
     }
 
     /// How long each phase may take, all the same.
     #[must_use]
     pub fn with_every_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts = Timeouts::all(timeout);
-        self.with_connect_timeout()
+        self
     }
 
     /// Connects to addresses of this family only. Default: to both, raced
@@ -107,10 +106,10 @@ impl ConnectOptions {
         self
     }
 
-    fn with_connect_timeout(mut self) -> Self {
-        let timeout = self.timeouts.of(Phase::Connect);
-        self.connector = self.connector.timeout(timeout);
-        self
+    /// What opens the connection, in its time.
+    pub(crate) fn connector(&self) -> Connector {
+        let connector = self.connector.clone();
+        connector.timeout(self.timeouts.of(Phase::Connect))
     }
 }
 

@@ -11,9 +11,10 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 #[cfg(feature = "tls")]
 use tls_pump::{ConnectionInfo, Engine, TlsConfig, TlsStream};
+use wasi_net::Deadline;
 use wasm_smtp::{IoError, Transport};
 
 /// A connection over WASI, in plaintext or in TLS.
@@ -179,7 +180,7 @@ impl Connection {
     where
         for<'a> (): WasiTarget<'a>,
     {
-        let mut stream = options.connector.connect(host, port).await?;
+        let mut stream = options.connector().connect(host, port).await?;
         // A read's limit is its reply's deadline.
         stream.set_read_timeout(None);
         Ok(Box::new(Self {
@@ -301,9 +302,9 @@ impl Connection {
     /// Starts the time of the reply that is waited for, unless it runs.
     fn start_time(&mut self, phase: Phase) {
         if !std::mem::replace(&mut self.timed, true) {
-            let ends = Instant::now().checked_add(self.time_of(phase));
+            let ends = Deadline::after(self.time_of(phase)).instant();
             if let Some(stream) = self.stream.tcp_mut() {
-                stream.set_deadline(ends);
+                stream.set_deadline(Some(ends));
             }
         }
     }

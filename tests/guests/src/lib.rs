@@ -7,6 +7,7 @@
 pub mod clients;
 pub mod handshakes;
 pub mod in_memory;
+pub mod mails;
 pub mod throughput;
 pub mod tls;
 pub mod yamux_client;

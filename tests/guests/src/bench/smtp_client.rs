@@ -14,6 +14,7 @@ use peer::{Args, EHLO, Measure, RECIPIENT, Source};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use std::alloc::System;
 use std::time::Instant;
+use test_guests::mails::memory_len;
 use wasm_smtp_wasi::wasi_net::join_all;
 use wasm_smtp_wasi::wasm_smtp::{AuthMechanism, IoError, MessageBody, SmtpClient, SmtpError};
 use wasm_smtp_wasi::{ConnectOptions, WasiTransport, block_on, connect_smtps_with};
@@ -28,14 +29,6 @@ type Client = SmtpClient<WasiTransport>;
 fn heap() -> usize {
     let stats = GLOBAL.stats();
     stats.bytes_allocated.wrapping_sub(stats.bytes_deallocated)
-}
-
-/// The bytes that the program has, which it never gives back.
-fn linear_memory() -> usize {
-    #[cfg(target_arch = "wasm32")]
-    return core::arch::wasm32::memory_size(0) * 65536;
-    #[cfg(not(target_arch = "wasm32"))]
-    unreachable!("guests run inside wasmtime")
 }
 
 /// A mail that looks at the heap whenever it is read.
@@ -110,10 +103,10 @@ impl Ours {
             }
             Measure::Stream => {
                 let mut client = self.login().await?;
-                let (before, start) = (linear_memory(), Instant::now());
+                let (before, start) = (memory_len(), Instant::now());
                 let heap = self.stream(&mut client).await?;
                 peer::print(start);
-                println!("{heap} {}", linear_memory() - before);
+                println!("{heap} {}", memory_len() - before);
                 client.quit().await?;
             }
             Measure::Sessions => {

@@ -9,10 +9,12 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 use test_guests::arg;
+use test_guests::mails::{Lines, memory_len};
 use wasm_smtp_wasi::wasi_net::{Resolve, Resolving};
+use wasm_smtp_wasi::wasm_smtp::message_body::SliceBody;
 use wasm_smtp_wasi::wasm_smtp::policy::BoundedPolicy;
 use wasm_smtp_wasi::wasm_smtp::{
-    AuthMechanism, IoError, MessageBody, SmtpClient, SmtpClientOptions, SmtpError, StartTlsCapable,
+    AuthMechanism, IoError, SmtpClient, SmtpClientOptions, SmtpError, StartTlsCapable,
     audit::VecAuditSink,
 };
 use wasm_smtp_wasi::{
@@ -104,43 +106,15 @@ async fn sizes(port: u16) {
     client.quit().await.unwrap();
 }
 
-/// Bytes in chunks as large as the client asks for.
-struct Source<'a>(&'a [u8]);
-
-impl MessageBody for Source<'_> {
-    async fn read_chunk(&mut self, buf: &mut [u8]) -> Result<usize, IoError> {
-        let len = buf.len().min(self.0.len());
-        let (now, later) = self.0.split_at(len);
-        buf[..len].copy_from_slice(now);
-        self.0 = later;
-        Ok(len)
-    }
-}
-
 async fn stream(port: u16) {
     let mut client = tls(port).await;
     let mail = mail(1_000);
     for _ in 0..3 {
-        let mut source = Source(mail.as_bytes());
+        let mut source = SliceBody::new(mail.as_bytes());
         let sent = client.send_mail_stream(FROM, TO, &mut source).await;
         sent.unwrap();
     }
     client.quit().await.unwrap();
-}
-
-/// So many bytes of the same line, from nowhere.
-struct Endless(usize);
-
-impl MessageBody for Endless {
-    async fn read_chunk(&mut self, buf: &mut [u8]) -> Result<usize, IoError> {
-        let line = [&[b'x'; 62][..], b"\r\n"].concat();
-        let len = (buf.len() / line.len() * line.len()).min(self.0);
-        for place in buf[..len].chunks_exact_mut(line.len()) {
-            place.copy_from_slice(&line);
-        }
-        self.0 -= len;
-        Ok(len)
-    }
 }
 
 /// A mail of 25 MB; prints by how much the component's memory grew.
@@ -149,19 +123,11 @@ async fn memory(port: u16) {
     let mut client = tls(port).await;
     let before = memory_len();
     client
-        .send_mail_stream(FROM, TO, &mut Endless(LEN))
+        .send_mail_stream(FROM, TO, &mut Lines(LEN))
         .await
         .unwrap();
     println!("{}", memory_len() - before);
     client.quit().await.unwrap();
-}
-
-/// What the component has ever needed, in bytes.
-fn memory_len() -> usize {
-    #[cfg(target_family = "wasm")]
-    return core::arch::wasm32::memory_size::<0>() * 65_536;
-    #[cfg(not(target_family = "wasm"))]
-    unreachable!("guests run inside wasmtime")
 }
 
 /// The third argument is the port of a gate that closes when the server has
@@ -281,7 +247,7 @@ async fn body(port: u16) {
             let mut client = plaintext(port).await;
             let mail = format!("Subject: first\r\n\r\nx{end}{SECOND}");
             let sent = if streamed {
-                let mut source = Source(mail.as_bytes());
+                let mut source = SliceBody::new(mail.as_bytes());
                 client.send_mail_stream(FROM, TO, &mut source).await
             } else {
                 client.send_mail(FROM, TO, &mail).await

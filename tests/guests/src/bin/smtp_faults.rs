@@ -8,7 +8,8 @@ use futures_lite::future::poll_once;
 use std::error::Error as _;
 use std::time::Duration;
 use test_guests::arg;
-use wasm_smtp_wasi::wasm_smtp::{IoError, MessageBody, ProtocolError, SmtpClient, SmtpError};
+use test_guests::mails::{Lines, memory_len};
+use wasm_smtp_wasi::wasm_smtp::{IoError, ProtocolError, SmtpClient, SmtpError};
 use wasm_smtp_wasi::{
     ConnectOptions, Phase, WasiSmtpError, WasiTransport, block_on, connect_smtp_starttls_with,
     connect_smtps_with, tls_pump, wasi_net,
@@ -101,21 +102,6 @@ async fn send(client: &mut Client, long: bool) -> Result<(), (&'static str, Smtp
     sent.map(drop).map_err(|error| ("send", error))
 }
 
-/// So many bytes of the same line.
-struct Lines(usize);
-
-impl MessageBody for Lines {
-    async fn read_chunk(&mut self, buf: &mut [u8]) -> Result<usize, IoError> {
-        let line = [&[b'x'; 62][..], b"\r\n"].concat();
-        let len = (buf.len() / line.len() * line.len()).min(self.0);
-        for place in buf[..len].chunks_exact_mut(line.len()) {
-            place.copy_from_slice(&line);
-        }
-        self.0 -= len;
-        Ok(len)
-    }
-}
-
 /// What a program can tell of an error, without its text.
 fn facts(error: &SmtpError) -> String {
     match error {
@@ -148,12 +134,4 @@ fn name(error: &impl std::fmt::Debug) -> String {
     let text = format!("{error:?}");
     let end = text.find(|byte: char| !byte.is_alphanumeric());
     text[..end.unwrap_or(text.len())].to_owned()
-}
-
-/// What the component has ever needed, in bytes.
-fn memory_len() -> usize {
-    #[cfg(target_family = "wasm")]
-    return core::arch::wasm32::memory_size::<0>() * 65_536;
-    #[cfg(not(target_family = "wasm"))]
-    unreachable!("guests run inside wasmtime")
 }
