@@ -1,0 +1,163 @@
+//! Bodies: where they come from, and what may be done to them.
+
+use crate::error::BodyError;
+use crate::lines::Lines;
+use futures_io::AsyncRead;
+use std::fmt;
+use std::pin::Pin;
+
+/// The ends of the lines that a body has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LineEnds {
+    /// CR LF or LF alone, which becomes CR LF.
+    #[default]
+    Normalize,
+    /// CR LF only; an LF alone is refused.
+    Crlf,
+}
+
+/// How a body is to be taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    line_ends: LineEnds,
+    binary: bool,
+    len: Option<u64>,
+    summary: Option<Summary>,
+}
+
+/// What is known of a body that was looked through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Summary {
+    /// Of its wire form, without doubled dots.
+    pub(crate) len: u64,
+    pub(crate) is_eight_bit: bool,
+}
+
+impl Form {
+    /// The ends of its lines; [`LineEnds::Normalize`] by default.
+    #[must_use]
+    pub fn line_ends(mut self, line_ends: LineEnds) -> Self {
+        self.line_ends = line_ends;
+        self
+    }
+
+    /// Any bytes, sent as they are: needs the server's BINARYMIME and CHUNKING.
+    ///
+    /// Source: RFC 3030 section 3.
+    #[must_use]
+    pub fn binary(mut self) -> Self {
+        self.binary = true;
+        self
+    }
+
+    /// The length in octets, where it is known before: it is declared to the
+    /// server, which can refuse a mail that is too long before it is sent. It
+    /// need not be exact (RFC 1870 section 5).
+    #[must_use]
+    pub fn len(mut self, len: u64) -> Self {
+        self.len = Some(len);
+        self
+    }
+
+    pub(crate) fn is_binary(self) -> bool {
+        self.binary
+    }
+
+    /// What is declared by SIZE.
+    pub(crate) fn declared(self) -> Option<u64> {
+        self.summary.map(|summary| summary.len).or(self.len)
+    }
+
+    pub(crate) fn summary(self) -> Option<Summary> {
+        self.summary
+    }
+
+    pub(crate) fn lines(self) -> Lines {
+        if self.binary {
+            Lines::binary()
+        } else {
+            Lines::new(self.line_ends == LineEnds::Normalize)
+        }
+    }
+
+    /// Looks through a whole body, so that what is wrong with it is known before
+    /// the server is told of it.
+    pub(crate) fn survey(mut self, body: &[u8]) -> Result<Self, BodyError> {
+        let mut lines = self.lines();
+        let mut scratch = Vec::with_capacity(PART_LEN + PART_LEN / 8);
+        for part in body.chunks(PART_LEN) {
+            lines.push(part, &mut scratch)?;
+            scratch.clear();
+        }
+        lines.finish(&mut scratch)?;
+        self.summary = Some(Summary {
+            len: lines.len,
+            is_eight_bit: lines.is_eight_bit,
+        });
+        Ok(self)
+    }
+}
+
+/// How much of a body goes to the engine at once.
+pub(crate) const PART_LEN: usize = 16 * 1024;
+
+/// What is sent: the header, an empty line, and the text, all of it as in
+/// RFC 5322, in MIME or not.
+///
+/// Never sent are a CR without its LF, a NUL, and lines of more than 998 octets
+/// (RFC 5321 sections 2.3.8, 4.5.3.1.6): servers read them in different ways, and
+/// one mail may become two. An LF alone becomes CR LF. Bytes beyond ASCII need
+/// the server's 8BITMIME. Dots are doubled here, and a last line without an end
+/// gets one. [`Form::binary`] turns all of that off.
+///
+/// `Debug` shows nothing of what it holds.
+pub struct Body<'a> {
+    pub(crate) source: Source<'a>,
+    pub(crate) form: Form,
+}
+
+pub(crate) enum Source<'a> {
+    Bytes(&'a [u8]),
+    Stream(Pin<Box<dyn AsyncRead + Send + 'a>>),
+}
+
+impl<'a> Body<'a> {
+    /// A body in memory. It is looked through before anything is sent.
+    pub fn bytes(bytes: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
+        Self {
+            source: Source::Bytes(bytes.as_ref()),
+            form: Form::default(),
+        }
+    }
+
+    /// A body that is read as it is sent, with about 200 KiB of memory. What is
+    /// wrong in it behind the first 64 KiB is seen when the server has a part of
+    /// it: the mail is not sent then, and the session ends.
+    pub fn stream(stream: impl AsyncRead + Send + 'a) -> Self {
+        Self {
+            source: Source::Stream(Box::pin(stream)),
+            form: Form::default(),
+        }
+    }
+
+    /// How it is to be taken.
+    #[must_use]
+    pub fn form(mut self, form: Form) -> Self {
+        self.form = form;
+        self
+    }
+}
+
+impl fmt::Debug for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = match &self.source {
+            Source::Bytes(bytes) => format!("{} bytes", bytes.len()),
+            Source::Stream(_) => "a stream".to_owned(),
+        };
+        f.debug_struct("Body")
+            .field("source", &format_args!("{source}"))
+            .field("form", &self.form)
+            .finish()
+    }
+}

@@ -1,0 +1,180 @@
+//! AUTH on the wire.
+//!
+//! Source: RFC 4954 sections 4 and 4.1.
+
+use super::{Engine, Operation};
+use crate::auth::{Binding, Exchange, Response};
+use crate::{Credentials, ErrorKind, Mechanism, Reply, Security};
+use base64ct::{Base64, Encoding as _};
+use zeroize::Zeroizing;
+
+/// The longest command line, with its line end (RFC 5321 section 4.5.3.1.4): a
+/// longer initial response waits for a challenge.
+const MAX_COMMAND_LEN: usize = 512;
+
+/// No mechanism has as many challenges.
+const MAX_CHALLENGES: usize = 8;
+
+/// A running AUTH.
+pub(super) struct Auth {
+    credentials: Credentials,
+    mechanism: Mechanism,
+    exchange: Exchange,
+    /// An initial response that was too long for the command.
+    waiting: Option<Response>,
+    /// Encoded, of everything that was sent: servers may repeat it.
+    sent: Vec<Zeroizing<String>>,
+    challenges: usize,
+    /// What was tried before.
+    tried: u16,
+    /// Where its last line ends.
+    end: u64,
+}
+
+impl Auth {
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+}
+
+impl Engine {
+    /// Sends AUTH by the best mechanism that was not tried yet.
+    pub(super) fn start_auth(
+        &mut self,
+        credentials: Credentials,
+        tried: u16,
+    ) -> Result<Operation, ErrorKind> {
+        let exporter = match self.security {
+            Security::Plaintext if !self.options.plaintext_auth => {
+                return Err(ErrorKind::PlaintextAuth);
+            }
+            Security::Plaintext => None,
+            Security::Tls { exporter } => exporter,
+        };
+        let offers = |mechanism: Mechanism| self.capabilities.has_mechanism(mechanism);
+        let fits = |mechanism: &Mechanism| {
+            offers(*mechanism)
+                && credentials.allow(*mechanism)
+                && (tried & mechanism.bit()) == 0
+                && (exporter.is_some() || !mechanism.is_bound())
+        };
+        let mechanism = Mechanism::all().find(fits).ok_or(ErrorKind::NoMechanism)?;
+        let binding = Binding {
+            exporter,
+            offered: Mechanism::all().any(|one| one.is_bound() && offers(one)),
+        };
+        let mut exchange =
+            Exchange::new(mechanism, &credentials, &binding).map_err(ErrorKind::Credentials)?;
+        let mut line = Zeroizing::new(format!("AUTH {mechanism}"));
+        let mut sent = Vec::new();
+        let mut waiting = exchange.initial();
+        if let Some(initial) = &waiting {
+            // An empty one is told from none (RFC 4954 section 4).
+            let encoded = match &initial[..] {
+                [] => Zeroizing::new("=".to_owned()),
+                bytes => Zeroizing::new(Base64::encode_string(bytes)),
+            };
+            if line.len() + 1 + encoded.len() + 2 <= MAX_COMMAND_LEN {
+                line = Zeroizing::new([&line, " ", &encoded].concat());
+                sent.push(encoded);
+                waiting = None;
+            }
+        }
+        let shown = match sent.len() {
+            0 => line.to_string(),
+            _ => format!("AUTH {mechanism} ***"),
+        };
+        self.queue_secret_line(&line, &shown);
+        Ok(Operation::Auth(Box::new(Auth {
+            credentials,
+            mechanism,
+            exchange,
+            waiting,
+            sent,
+            challenges: 0,
+            tried: tried | mechanism.bit(),
+            end: self.wire.queued(),
+        })))
+    }
+
+    /// Gives the operation as long as it goes on.
+    pub(super) fn on_auth_reply(
+        &mut self,
+        mut auth: Box<Auth>,
+        mut reply: Reply,
+    ) -> Result<Option<Operation>, ErrorKind> {
+        if reply.code() == 334 {
+            self.respond(&mut auth, &reply)?;
+            return Ok(Some(Operation::Auth(auth)));
+        }
+        auth.credentials.redact(&mut reply);
+        auth.sent.iter().for_each(|line| reply.redact(line));
+        if reply.is_positive() {
+            if !auth.exchange.is_complete() {
+                self.usable = false;
+                return Err(ErrorKind::Auth(
+                    "the server did not prove that it knows the password: it may be another",
+                ));
+            }
+            self.mechanism = Some(auth.mechanism);
+            // What a server offers may be more now: RFC 4954 section 4.
+            self.asked = false;
+            return Ok(None);
+        }
+        // The mechanism is not to be had, which says nothing of the password.
+        if matches!(reply.code(), 504 | 534 | 538)
+            && let Ok(next) = self.start_auth(auth.credentials.clone(), auth.tried)
+        {
+            return Ok(Some(next));
+        }
+        if reply.is_intermediate() {
+            self.usable = false;
+            return Err(ErrorKind::Protocol(
+                "a reply to AUTH of another kind than 334",
+            ));
+        }
+        Err(ErrorKind::Refused(reply))
+    }
+
+    fn respond(&mut self, auth: &mut Auth, reply: &Reply) -> Result<(), ErrorKind> {
+        // Cancelling by `*` hangs some servers: what goes wrong here ends the
+        // session.
+        let was_usable = std::mem::replace(&mut self.usable, false);
+        auth.challenges += 1;
+        if auth.challenges > MAX_CHALLENGES {
+            return Err(ErrorKind::Auth(
+                "the server sends challenge after challenge",
+            ));
+        }
+        let response = match auth.waiting.take() {
+            // Its challenge is empty: RFC 4954 section 4.
+            Some(initial) => initial,
+            None => {
+                let challenge = decode(auth.mechanism, reply.text());
+                let challenge = challenge.ok_or(ErrorKind::Auth(
+                    "the server sends a challenge that is no base64",
+                ))?;
+                auth.exchange
+                    .respond(&challenge, &auth.credentials)
+                    .map_err(ErrorKind::Auth)?
+            }
+        };
+        let encoded = Zeroizing::new(Base64::encode_string(&response));
+        self.queue_secret_line(&encoded, "***");
+        auth.end = self.wire.queued();
+        if !encoded.is_empty() {
+            auth.sent.push(encoded);
+        }
+        self.usable = was_usable;
+        Ok(())
+    }
+}
+
+/// The prompts of LOGIN, and reasons of failure, may be anything.
+fn decode(mechanism: Mechanism, text: &str) -> Option<Vec<u8>> {
+    match Base64::decode_vec(text.trim()) {
+        Ok(challenge) => Some(challenge),
+        Err(_) if matches!(mechanism, Mechanism::Login) => Some(Vec::new()),
+        Err(_) => None,
+    }
+}

@@ -1,0 +1,572 @@
+//! The session without I/O: bytes in, bytes out.
+
+mod authenticate;
+mod commands;
+mod hello;
+mod mail;
+mod replies;
+mod transaction;
+mod wire;
+
+use crate::transcript::{self, Speaker, Transcript};
+use crate::{
+    Capabilities, Credentials, Delivery, Envelope, Error, ErrorKind, Extension, Form, Mechanism,
+    Phase, Receipt, Reply,
+};
+use authenticate::Auth;
+use hello::Hello;
+use std::{fmt, io};
+use transaction::Transaction;
+use wire::Wire;
+
+/// How the connection is protected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Security {
+    /// Not at all.
+    Plaintext,
+    /// By TLS.
+    Tls {
+        /// The channel binding `tls-exporter` (RFC 9266), where the TLS library
+        /// has it: SCRAM is bound to the connection by it.
+        exporter: Option<[u8; 32]>,
+    },
+}
+
+/// What the other side speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// RFC 5321.
+    #[default]
+    Smtp,
+    /// RFC 2033: LHLO, and a reply to the mail for each recipient.
+    Lmtp,
+}
+
+/// What a session may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    pub(crate) protocol: Protocol,
+    pub(crate) pipelining: bool,
+    pub(crate) chunking: bool,
+    pub(crate) plaintext_auth: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            protocol: Protocol::Smtp,
+            pipelining: true,
+            chunking: true,
+            plaintext_auth: false,
+        }
+    }
+}
+
+impl Options {
+    /// What the other side speaks; SMTP by default.
+    #[must_use]
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    /// Whether commands leave together where the server offers PIPELINING; they
+    /// do by default.
+    #[must_use]
+    pub fn pipelining(mut self, on: bool) -> Self {
+        self.pipelining = on;
+        self
+    }
+
+    /// Whether mails go by BDAT where the server offers CHUNKING; they do by
+    /// default. Together with PIPELINING, a mail of at most 64 KiB takes one
+    /// round trip then.
+    #[must_use]
+    pub fn chunking(mut self, on: bool) -> Self {
+        self.chunking = on;
+        self
+    }
+
+    /// Whether AUTH may be used without TLS, where anyone between can read the
+    /// password; it may not by default.
+    #[must_use]
+    pub fn allow_plaintext_auth(mut self, allow: bool) -> Self {
+        self.plaintext_auth = allow;
+        self
+    }
+}
+
+/// A session without I/O, for drivers of one's own;
+/// [`Session`](crate::Session) is one over any stream.
+///
+/// Start an operation, then, until [`outcome`](Self::outcome) gives its result:
+/// hand [`output`](Self::output) to the stream and tell what it took by
+/// [`sent`](Self::sent), give parts of the body while
+/// [`wants_body`](Self::wants_body), and give what comes in to
+/// [`handle_input`](Self::handle_input), also while there is output left. Read
+/// once before the first byte of an operation is written: what is there already
+/// belongs to no command of it. Starting an operation while another runs ends
+/// the session.
+///
+/// Memory: at most [`MAX_REPLY_LEN`](crate::MAX_REPLY_LEN) and a line of
+/// [`MAX_REPLY_LINE_LEN`](crate::MAX_REPLY_LINE_LEN) for replies, 512 octets for
+/// each refused recipient, and about 200 KiB of a body.
+///
+/// `Debug` shows no addresses, mail or secrets.
+pub struct Engine {
+    options: Options,
+    security: Security,
+    wire: Wire,
+    ehlo_domain: String,
+    greeted: bool,
+    capabilities: Capabilities,
+    /// They are of this phase of the session.
+    asked: bool,
+    /// By what AUTH succeeded.
+    mechanism: Option<Mechanism>,
+    /// A transaction that failed may still be open on the server.
+    needs_reset: bool,
+    usable: bool,
+    operation: Option<Operation>,
+    outcome: Option<Result<Option<Receipt>, Error>>,
+    transcript: Option<Transcript>,
+}
+
+enum Operation {
+    Hello(Hello),
+    StartTls {
+        end: u64,
+    },
+    Auth(Box<Auth>),
+    /// A mail; behind EHLO, if what it needs may be offered now.
+    Mail(Box<Transaction>),
+    MailAfter(Hello, Box<(Envelope, Form, bool)>),
+    Reset {
+        end: u64,
+    },
+    Noop {
+        end: u64,
+    },
+    Quit {
+        end: u64,
+    },
+}
+
+impl Engine {
+    /// A session that begins with the server's greeting.
+    pub fn new(security: Security, options: Options) -> Self {
+        Self {
+            options,
+            security,
+            wire: Wire::default(),
+            ehlo_domain: String::new(),
+            greeted: false,
+            capabilities: Capabilities::default(),
+            asked: false,
+            mechanism: None,
+            needs_reset: false,
+            usable: true,
+            operation: None,
+            outcome: None,
+            transcript: None,
+        }
+    }
+
+    /// A session behind STARTTLS: nothing of what was said before counts (RFC
+    /// 3207 section 4.2), and no greeting follows.
+    pub fn upgraded(security: Security, options: Options) -> Self {
+        Self {
+            greeted: true,
+            ..Self::new(security, options)
+        }
+    }
+
+    /// Reads along.
+    pub fn set_transcript(&mut self, transcript: Transcript) {
+        self.transcript = Some(transcript);
+    }
+
+    /// Starts [`Session::hello`](crate::Session::hello).
+    pub fn hello(&mut self, ehlo_domain: &str) {
+        let printable = |b: u8| matches!(b, b'!'..=b'~');
+        let fits = (1..=255).contains(&ehlo_domain.len()) && ehlo_domain.bytes().all(printable);
+        if !fits {
+            return self.refuse(
+                ErrorKind::Invalid(
+                    "the EHLO name has to be 1 to 255 printable ASCII characters: a domain, or an address like [192.0.2.1]",
+                ),
+                Phase::Ehlo,
+            );
+        }
+        if self.begin(Phase::Ehlo) {
+            ehlo_domain.clone_into(&mut self.ehlo_domain);
+            let again = self.asked;
+            self.operation = Some(self.start_hello(again));
+        }
+    }
+
+    /// Starts STARTTLS. Once it succeeded, the stream belongs to TLS, and an
+    /// engine made by [`upgraded`](Self::upgraded) goes on.
+    pub fn starttls(&mut self) {
+        if self.security != Security::Plaintext {
+            let kind = ErrorKind::Invalid("the session has TLS already: leave STARTTLS out");
+            return self.refuse(kind, Phase::StartTls);
+        }
+        if !self.capabilities.has(Extension::StartTls) {
+            return self.refuse(ErrorKind::Unsupported(Extension::StartTls), Phase::StartTls);
+        }
+        if self.begin(Phase::StartTls) {
+            self.queue_line("STARTTLS");
+            let end = self.wire.queued();
+            self.operation = Some(Operation::StartTls { end });
+        }
+    }
+
+    /// Starts [`Session::authenticate`](crate::Session::authenticate).
+    pub fn authenticate(&mut self, credentials: &Credentials) {
+        if self.begin(Phase::Auth) {
+            match self.start_auth(credentials.clone(), 0) {
+                Ok(operation) => self.operation = Some(operation),
+                Err(kind) => self.finish(Err(Error::new(kind, Phase::Auth))),
+            }
+        }
+    }
+
+    /// Starts RSET.
+    pub fn reset(&mut self) {
+        if self.begin(Phase::Command) {
+            self.queue_line("RSET");
+            let end = self.wire.queued();
+            self.operation = Some(Operation::Reset { end });
+        }
+    }
+
+    /// Starts NOOP.
+    pub fn noop(&mut self) {
+        if self.begin(Phase::Command) {
+            self.queue_line("NOOP");
+            let end = self.wire.queued();
+            self.operation = Some(Operation::Noop { end });
+        }
+    }
+
+    /// Starts QUIT.
+    pub fn quit(&mut self) {
+        if self.begin(Phase::Quit) {
+            self.queue_line("QUIT");
+            let end = self.wire.queued();
+            self.operation = Some(Operation::Quit { end });
+        }
+    }
+
+    /// What is to be written; it counts as offered to the stream, so call it only
+    /// to write.
+    pub fn output(&mut self) -> &[u8] {
+        self.wire.output()
+    }
+
+    /// Whether there is something to be written.
+    pub fn has_output(&self) -> bool {
+        self.wire.unsent_len() > 0
+    }
+
+    /// The stream took the first `len` bytes of the output.
+    ///
+    /// # Panics
+    ///
+    /// On more than there was.
+    pub fn sent(&mut self, len: usize) {
+        self.wire.sent(len);
+        self.fill();
+    }
+
+    /// Takes what the server sent.
+    pub fn handle_input(&mut self, mut input: &[u8]) {
+        while !input.is_empty() {
+            if self.operation.is_none() {
+                return self.surplus(input);
+            }
+            match self.wire.reader.read(&mut input) {
+                Ok(None) => return,
+                Ok(Some(reply)) => {
+                    self.wire.replies += 1;
+                    self.log_reply(&reply);
+                    self.on_reply(reply);
+                }
+                Err(malformed) => {
+                    self.break_off(ErrorKind::Protocol(malformed.text()));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The server has ended the connection.
+    pub fn handle_eof(&mut self) {
+        self.break_off(ErrorKind::Closed);
+    }
+
+    /// The stream failed.
+    pub fn handle_error(&mut self, error: io::Error) {
+        self.break_off(ErrorKind::Io(error));
+    }
+
+    /// The time of the phase is over.
+    pub fn handle_timeout(&mut self) {
+        self.break_off(ErrorKind::TimedOut);
+    }
+
+    /// What the operation came to, once: a receipt for a mail.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operation.
+    pub fn outcome(&mut self) -> Option<Result<Option<Receipt>, Error>> {
+        self.outcome.take()
+    }
+
+    /// Whether there is an outcome.
+    pub fn is_over(&self) -> bool {
+        self.outcome.is_some()
+    }
+
+    /// What is waited for.
+    pub fn phase(&self) -> Phase {
+        match &self.operation {
+            Some(Operation::Hello(hello) | Operation::MailAfter(hello, _)) => hello.phase(),
+            Some(Operation::StartTls { .. }) => Phase::StartTls,
+            Some(Operation::Auth(_)) => Phase::Auth,
+            Some(Operation::Mail(mail)) => mail.phase(&self.wire),
+            Some(Operation::Quit { .. }) => Phase::Quit,
+            Some(Operation::Reset { .. } | Operation::Noop { .. }) | None => Phase::Command,
+        }
+    }
+
+    /// A number that changes whenever the time of the phase begins anew: at each
+    /// reply, and in [`Phase::DataBlock`] with each byte that moves.
+    pub fn progress(&self) -> u64 {
+        match &self.operation {
+            Some(Operation::Mail(mail)) if mail.phase(&self.wire) == Phase::DataBlock => {
+                self.wire.replies + self.wire.written() + mail.body_len()
+            }
+            _ => self.wire.replies,
+        }
+    }
+
+    /// What the server offers, by its last reply to EHLO.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// By what AUTH succeeded.
+    pub fn mechanism(&self) -> Option<Mechanism> {
+        self.mechanism
+    }
+
+    /// Whether another operation can follow.
+    pub fn is_usable(&self) -> bool {
+        self.usable && self.operation.is_none()
+    }
+
+    /// What has become of a mail whose operation was given up: `None` when that
+    /// was another operation, or is over.
+    pub fn given_up(&self) -> Option<Delivery> {
+        match &self.operation {
+            Some(Operation::Mail(mail)) => Some(mail.delivery(&self.wire)),
+            Some(Operation::MailAfter(..)) => Some(Delivery::NotSent),
+            _ => None,
+        }
+    }
+
+    /// Whether an operation can begin; otherwise its outcome is there.
+    fn begin(&mut self, phase: Phase) -> bool {
+        self.outcome = None;
+        // One that was given up: its replies are still to come.
+        if self.operation.take().is_some() || self.wire.reader.is_amid() {
+            self.usable = false;
+        }
+        if !self.usable {
+            self.refuse(ErrorKind::Unusable, phase);
+        }
+        self.usable
+    }
+
+    fn refuse(&mut self, kind: ErrorKind, phase: Phase) {
+        self.outcome = Some(Err(Error::new(kind, phase)));
+    }
+
+    fn finish(&mut self, outcome: Result<Option<Receipt>, Error>) {
+        self.operation = None;
+        self.outcome = Some(outcome);
+    }
+
+    fn on_reply(&mut self, reply: Reply) {
+        let phase = self.phase();
+        let Some(operation) = self.operation.take() else {
+            return;
+        };
+        if let Operation::Mail(mail) = operation {
+            return self.on_mail_reply(mail, reply, phase);
+        }
+        if operation.end() > self.wire.written() {
+            let kind = match reply.code() {
+                421 => ErrorKind::Closing(reply),
+                _ => ErrorKind::Protocol("a reply that no command asked for"),
+            };
+            return self.give_up(operation, kind, phase);
+        }
+        if reply.code() == 421 {
+            return self.give_up(operation, ErrorKind::Closing(reply), phase);
+        }
+        if reply.is_intermediate() && !matches!(operation, Operation::Auth(_)) {
+            let kind = ErrorKind::Protocol("a reply of another kind than its command has");
+            return self.give_up(operation, kind, phase);
+        }
+        let next = match operation {
+            Operation::Hello(hello) => self.on_hello_reply(&hello, reply),
+            Operation::Auth(auth) => self.on_auth_reply(auth, reply),
+            Operation::MailAfter(hello, mail) => match self.on_hello_reply(&hello, reply) {
+                Ok(Some(Operation::Hello(hello))) => Ok(Some(Operation::MailAfter(hello, mail))),
+                Ok(_) => return self.start_mail(mail.0, mail.1, mail.2),
+                Err(kind) => {
+                    let error = Error::new(kind, phase);
+                    return self.finish(Err(unsent(error, mail.0)));
+                }
+            },
+            Operation::StartTls { .. } | Operation::Reset { .. } | Operation::Noop { .. }
+                if !reply.is_positive() =>
+            {
+                Err(ErrorKind::Refused(reply))
+            }
+            Operation::StartTls { .. } => {
+                // What comes now is not ours to read.
+                self.usable = false;
+                Ok(None)
+            }
+            Operation::Reset { .. } => {
+                self.needs_reset = false;
+                Ok(None)
+            }
+            Operation::Quit { .. } => {
+                self.usable = false;
+                Ok(None)
+            }
+            Operation::Noop { .. } | Operation::Mail(_) => Ok(None),
+        };
+        match next {
+            Ok(Some(next)) => self.operation = Some(next),
+            Ok(None) => self.finish(Ok(None)),
+            Err(kind) => self.finish(Err(Error::new(kind, phase))),
+        }
+    }
+
+    /// Input without an operation that waits for it. It changes nothing of what
+    /// was said before, except that STARTTLS must have nothing behind it.
+    fn surplus(&mut self, input: &[u8]) {
+        let upgrading = !self.usable && self.security == Security::Plaintext;
+        self.usable = false;
+        if upgrading && matches!(self.outcome, Some(Ok(None))) {
+            let _ = input;
+            self.refuse(
+                ErrorKind::Protocol("something in plaintext behind its reply to STARTTLS"),
+                Phase::StartTls,
+            );
+        }
+    }
+
+    /// Ends the operation, and the session.
+    fn break_off(&mut self, kind: ErrorKind) {
+        let phase = self.phase();
+        self.usable = false;
+        if let Some(operation) = self.operation.take() {
+            self.give_up(operation, kind, phase);
+        }
+    }
+
+    fn give_up(&mut self, operation: Operation, kind: ErrorKind, phase: Phase) {
+        self.usable = false;
+        match operation {
+            Operation::Mail(mail) => self.give_up_mail(*mail, kind, phase),
+            Operation::MailAfter(_, mail) => {
+                self.finish(Err(unsent(Error::new(kind, phase), mail.0)));
+            }
+            _ => self.finish(Err(Error::new(kind, phase))),
+        }
+    }
+
+    fn queue_line(&mut self, line: &str) {
+        let out = self.wire.queue();
+        out.extend_from_slice(line.as_bytes());
+        out.extend_from_slice(b"\r\n");
+        self.log(Speaker::Client, line);
+    }
+
+    fn queue_secret_line(&mut self, line: &str, shown: &str) {
+        let line = zeroize::Zeroizing::new([line.as_bytes(), b"\r\n"].concat());
+        self.wire.queue_secret(&line);
+        self.log(Speaker::Client, shown);
+    }
+
+    fn log(&mut self, speaker: Speaker, line: &str) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript(speaker, &transcript::line(line));
+        }
+    }
+
+    fn log_reply(&mut self, reply: &Reply) {
+        if self.transcript.is_none() {
+            return;
+        }
+        let amid_auth = matches!(self.operation, Some(Operation::Auth(_)));
+        let text = match amid_auth {
+            true => "***",
+            false => reply.text(),
+        };
+        let line = format!("{} {text}", reply.code());
+        self.log(Speaker::Server, line.trim_end());
+    }
+}
+
+impl Operation {
+    /// Where the command ends whose reply is awaited.
+    fn end(&self) -> u64 {
+        match self {
+            Self::Hello(hello) | Self::MailAfter(hello, _) => hello.end(),
+            Self::Auth(auth) => auth.end(),
+            Self::StartTls { end }
+            | Self::Reset { end }
+            | Self::Noop { end }
+            | Self::Quit { end } => *end,
+            Self::Mail(_) => 0,
+        }
+    }
+}
+
+fn unsent(error: Error, envelope: Envelope) -> Error {
+    let outcomes = vec![crate::Outcome::Unknown; envelope.recipients().len()];
+    error.of_mail(Delivery::NotSent, envelope, outcomes)
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("security", &self.security)
+            .field("options", &self.options)
+            .field("capabilities", &self.capabilities)
+            .field("phase", &self.phase())
+            .field("is_usable", &self.is_usable())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plaintext => "Plaintext",
+            Self::Tls { exporter: None } => "Tls",
+            Self::Tls { exporter: Some(_) } => "Tls { exporter: .. }",
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! What became of a mail.
+
+use crate::{Address, Envelope, Reply};
+use std::fmt;
+
+/// Whether a mail went out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// It did not, for certain: sending it again makes no second one.
+    NotSent,
+    /// The last byte of the final dot, or of the last BDAT, was offered to the
+    /// stream, and its reply is not known. Sending it again may make a second
+    /// one.
+    MaybeSent,
+    /// The server took it over (RFC 5321 section 4.2.5).
+    Sent,
+}
+
+/// What became of one recipient.
+///
+/// `Debug` leaves texts out, as [`Reply`] does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The server did not answer for this recipient, or was not asked.
+    Unknown,
+    /// The server accepts it by its reply to RCPT. Whether the mail went to it is
+    /// what the [`Error`](crate::Error)'s delivery says.
+    Accepted,
+    /// The server took the mail for it.
+    Delivered,
+    /// The server refuses it: the mail did not go to it. Of the text at most 512
+    /// octets are kept.
+    Refused(Reply),
+}
+
+/// How much of a refusal is kept for each recipient.
+pub(crate) const REFUSAL_LEN: usize = 512;
+
+/// A mail that the server took over, for at least one of its recipients.
+///
+/// `Debug` gives numbers only, so that addresses stay out of logs.
+#[derive(Clone, PartialEq, Eq)]
+#[must_use = "a receipt may name recipients that were refused"]
+pub struct Receipt {
+    pub(crate) envelope: Envelope,
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) reply: Reply,
+}
+
+impl Receipt {
+    /// The server's reply to the mail. With LMTP, that for the last recipient it
+    /// accepted.
+    pub fn reply(&self) -> &Reply {
+        &self.reply
+    }
+
+    /// The name that the server gave the mail, where its reply has one in a known
+    /// form: `queued as NAME`, `id=NAME`, `id NAME`, or, as sendmail has it, in
+    /// front of `Message accepted for delivery`.
+    pub fn queue_id(&self) -> Option<String> {
+        let text = self.reply.text();
+        let of_sendmail = || {
+            let before = text.split_once(" Message accepted for delivery")?.0;
+            let id = before.split([' ', '\n']).next_back()?;
+            let fits = id.len() >= 6 && id.bytes().all(|b| b.is_ascii_alphanumeric());
+            fits.then(|| id.to_owned())
+        };
+        wasm_smtp::SendOutcome::new(self.reply.code(), text.to_owned())
+            .queue_id
+            .or_else(of_sendmail)
+    }
+
+    /// The outcome for each recipient of the envelope, in its order.
+    pub fn outcomes(&self) -> impl ExactSizeIterator<Item = (&Address, &Outcome)> {
+        outcomes(&self.envelope, &self.outcomes)
+    }
+
+    /// The recipients that the mail did not go to, and why.
+    pub fn refused(&self) -> impl Iterator<Item = (&Address, &Reply)> {
+        refused(&self.envelope, &self.outcomes)
+    }
+
+    /// Whether the mail went to all recipients.
+    pub fn is_complete(&self) -> bool {
+        self.refused().next().is_none()
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receipt")
+            .field("reply", &self.reply)
+            .field("recipients", &self.outcomes.len())
+            .field("refused", &self.refused().count())
+            .finish()
+    }
+}
+
+pub(crate) fn outcomes<'a>(
+    envelope: &'a Envelope,
+    outcomes: &'a [Outcome],
+) -> impl ExactSizeIterator<Item = (&'a Address, &'a Outcome)> {
+    let addresses = envelope.recipients().iter().map(|to| &to.address);
+    addresses.zip(outcomes)
+}
+
+pub(crate) fn refused<'a>(
+    envelope: &'a Envelope,
+    all: &'a [Outcome],
+) -> impl Iterator<Item = (&'a Address, &'a Reply)> {
+    outcomes(envelope, all).filter_map(|(address, outcome)| match outcome {
+        Outcome::Refused(reply) => Some((address, reply)),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queue_ids_of_the_servers_in_the_field() {
+        for (text, id) in [
+            ("2.0.0 Ok: queued as 4ABCDE12345", Some("4ABCDE12345")),
+            ("OK id=1abcDe-0001Bc-Df", Some("1abcDe-0001Bc-Df")),
+            (
+                "2.0.0 5ABC1234567890 Message accepted for delivery",
+                Some("5ABC1234567890"),
+            ),
+            ("2.0.0 Message queued with id 1234567", Some("1234567")),
+            ("OK", None),
+            ("Message accepted for delivery", None),
+            ("2.0.0 Message accepted for delivery", None),
+        ] {
+            let receipt = Receipt {
+                envelope: Envelope::null_sender(),
+                outcomes: Vec::new(),
+                reply: Reply::of(250, text),
+            };
+            assert_eq!(receipt.queue_id().as_deref(), id, "{text}");
+        }
+    }
+}

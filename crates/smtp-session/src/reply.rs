@@ -1,0 +1,286 @@
+//! Replies, read from any split of the input.
+
+use std::fmt::{self, Write as _};
+use wasm_smtp::protocol::parse_reply_line;
+
+pub use wasm_smtp::protocol::EnhancedStatus;
+
+/// The longest line of a reply, its line end included: what a challenge of AUTH
+/// may have (RFC 4954 section 4), 24 times what others may (RFC 5321 section
+/// 4.5.3.1.5).
+pub const MAX_REPLY_LINE_LEN: usize = 12_288;
+
+/// The most lines of a reply.
+pub const MAX_REPLY_LINES: usize = 128;
+
+/// The longest text of a reply, all its lines together.
+pub const MAX_REPLY_LEN: usize = 16_384;
+
+/// What the server answered to a command: a code of three digits, and text.
+///
+/// `Display` gives the code and the text on one line, with control characters
+/// escaped and addresses masked; [`text`](Self::text) is what was received.
+/// `Debug` leaves the text out.
+///
+/// Source: RFC 5321 section 4.2.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    code: u16,
+    text: String,
+}
+
+impl Reply {
+    pub(crate) fn new(code: u16, text: String) -> Self {
+        Self { code, text }
+    }
+
+    /// For tests.
+    #[cfg(test)]
+    pub(crate) fn of(code: u16, text: &str) -> Self {
+        Self::new(code, text.to_owned())
+    }
+
+    /// The code, 200 to 599. Judge by its first digit: servers use codes that no
+    /// document names.
+    pub fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// The enhanced status code at the beginning of the text. It is taken whether
+    /// the server announces ENHANCEDSTATUSCODES or not; one of another class than
+    /// the reply's own is not (RFC 2034 section 4).
+    pub fn enhanced(&self) -> Option<EnhancedStatus> {
+        enhanced(self.code, &self.text)
+    }
+
+    /// The text of all lines, joined by `\n`, without codes in front but with the
+    /// enhanced status code. At most [`MAX_REPLY_LEN`] octets; what is no UTF-8
+    /// became U+FFFD. It may hold addresses and control characters: escape it
+    /// before it reaches a log.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// 2xx: done.
+    pub fn is_positive(&self) -> bool {
+        self.code / 100 == 2
+    }
+
+    /// 3xx: go on.
+    pub fn is_intermediate(&self) -> bool {
+        self.code / 100 == 3
+    }
+
+    /// 4xx: the same may succeed later.
+    pub fn is_transient(&self) -> bool {
+        self.code / 100 == 4
+    }
+
+    /// 5xx: the same will fail again.
+    pub fn is_permanent(&self) -> bool {
+        self.code / 100 == 5
+    }
+
+    /// Keeps only the beginning of the text.
+    pub(crate) fn shorten(&mut self, len: usize) {
+        let mut end = len.min(self.text.len());
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.text.truncate(end);
+        self.text.shrink_to_fit();
+    }
+
+    /// Puts `***` where `secret` stands in the text.
+    pub(crate) fn redact(&mut self, secret: &str) {
+        if !secret.is_empty() && self.text.contains(secret) {
+            self.text = self.text.replace(secret, "***");
+        }
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)?;
+        if !self.text.is_empty() {
+            f.write_char(' ')?;
+            write_printable(f, &self.text)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({}", self.code)?;
+        if let Some(enhanced) = self.enhanced() {
+            write!(f, " {enhanced}")?;
+        }
+        f.write_str(", ..)")
+    }
+}
+
+/// How much of a reply an error shows.
+const SHOWN_LEN: usize = 512;
+
+/// Writes a server's text so that it can't do harm in a terminal or a log, nor
+/// tell to whom a mail goes.
+pub(crate) fn write_printable(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let mut end = SHOWN_LEN.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut rest = &text[..end];
+    while let Some(at) = rest.find('@') {
+        let (before, after) = rest.split_at(at);
+        let start = address_start(before);
+        write_escaped(f, &before[..start])?;
+        f.write_str("***")?;
+        let apart = |c: char| c.is_whitespace() || c.is_control() || "<>,;\"'()".contains(c);
+        // A text that was cut may end in half an address.
+        rest = &after[after[1..].find(apart).map_or(after.len(), |len| len + 1)..];
+    }
+    write_escaped(f, rest)?;
+    if end < text.len() {
+        f.write_str(" ...")?;
+    }
+    Ok(())
+}
+
+/// Where the local part begins that `before` ends with.
+fn address_start(before: &str) -> usize {
+    if let Some(quoted) = before.strip_suffix('"') {
+        return quoted.rfind('"').unwrap_or(0);
+    }
+    let apart = |c: char| c.is_whitespace() || c.is_control() || "<>,;:\"()[]".contains(c);
+    before
+        .char_indices()
+        .rfind(|&(_, c)| apart(c))
+        .map_or(0, |(at, c)| at + c.len_utf8())
+}
+
+fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    for c in text.chars() {
+        match c {
+            '\n' => f.write_str(" / ")?,
+            // Among them what turns the direction of writing.
+            c if c.is_control()
+                || ('\u{200b}'..='\u{202f}').contains(&c)
+                || ('\u{2060}'..='\u{206f}').contains(&c) =>
+            {
+                write!(f, "{}", c.escape_unicode())?;
+            }
+            c => f.write_char(c)?,
+        }
+    }
+    Ok(())
+}
+
+/// Source: RFC 3463 section 2, RFC 2034 section 4.
+fn enhanced(code: u16, text: &str) -> Option<EnhancedStatus> {
+    let status = text.split([' ', '\t', '\n']).next()?;
+    let mut parts = status.split('.').map(|part| {
+        let digits = (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| part.parse::<u16>().ok()).flatten()
+    });
+    let (class, subject, detail) = (parts.next()??, parts.next()??, parts.next()??);
+    let fits = class == code / 100 && matches!(class, 2 | 4 | 5) && parts.next().is_none();
+    fits.then_some(EnhancedStatus {
+        class: u8::try_from(class).ok()?,
+        subject,
+        detail,
+    })
+}
+
+/// Why what a server sent is no reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Malformed {
+    Line,
+    Codes,
+    LineLen,
+    Len,
+}
+
+impl Malformed {
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Line => "a line that is no reply",
+            Self::Codes => "a reply with different codes in its lines",
+            Self::LineLen => "a reply line longer than 12288 octets",
+            Self::Len => "a reply of more than 128 lines or 16384 octets",
+        }
+    }
+}
+
+/// Reads replies out of a stream of bytes.
+#[derive(Debug, Default)]
+pub(crate) struct ReplyReader {
+    /// The beginning of a line, when it came in parts.
+    line: Vec<u8>,
+    code: u16,
+    text: Vec<u8>,
+    lines: usize,
+}
+
+impl ReplyReader {
+    /// Takes what belongs to one reply off `input`. `Some` when that was its end.
+    pub(crate) fn read(&mut self, input: &mut &[u8]) -> Result<Option<Reply>, Malformed> {
+        while let Some(end) = memchr::memchr(b'\n', input) {
+            let (line, rest) = input.split_at(end + 1);
+            *input = rest;
+            if self.line.len() + line.len() > MAX_REPLY_LINE_LEN {
+                return Err(Malformed::LineLen);
+            }
+            let last = if self.line.is_empty() {
+                self.line(line)?
+            } else {
+                self.line.extend_from_slice(line);
+                let line = std::mem::take(&mut self.line);
+                self.line(&line)?
+            };
+            if last {
+                self.lines = 0;
+                let text = std::mem::take(&mut self.text);
+                let text = String::from_utf8_lossy(&text).into_owned();
+                return Ok(Some(Reply::new(self.code, text)));
+            }
+        }
+        if self.line.len() + input.len() > MAX_REPLY_LINE_LEN {
+            return Err(Malformed::LineLen);
+        }
+        self.line.extend_from_slice(input);
+        *input = &[];
+        Ok(None)
+    }
+
+    /// Whether a reply has begun.
+    pub(crate) fn is_amid(&self) -> bool {
+        self.lines > 0 || !self.line.is_empty()
+    }
+
+    /// Takes a line with its line end, which some servers write without its CR.
+    fn line(&mut self, line: &[u8]) -> Result<bool, Malformed> {
+        let line = &line[..line.len() - 1];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = parse_reply_line(line).map_err(|_| Malformed::Line)?;
+        if !(200..600).contains(&line.code) {
+            return Err(Malformed::Line);
+        }
+        if self.lines > 0 {
+            if line.code != self.code {
+                return Err(Malformed::Codes);
+            }
+            self.text.push(b'\n');
+        }
+        self.code = line.code;
+        self.lines += 1;
+        if self.lines > MAX_REPLY_LINES || self.text.len() + line.text.len() > MAX_REPLY_LEN {
+            return Err(Malformed::Len);
+        }
+        self.text.extend_from_slice(line.text);
+        Ok(line.is_last)
+    }
+}
+
+#[cfg(test)]
+mod tests;

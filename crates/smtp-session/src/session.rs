@@ -1,0 +1,479 @@
+//! The driver: a session over any `AsyncRead + AsyncWrite`.
+
+use crate::body::{PART_LEN, Source};
+use crate::transcript::{Speaker, Transcript};
+use crate::{
+    Body, Capabilities, Credentials, Deadlines, Delivery, Engine, Envelope, Error, ErrorKind,
+    Mechanism, NoDeadlines, Options, Phase, Receipt, Security,
+};
+use futures_io::{AsyncRead, AsyncWrite};
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// How much of what the server sends is read at once.
+const READ_LEN: usize = 4 * 1024;
+
+/// A session over the byte stream `S`, with timers from `D`.
+///
+/// It has no tasks of its own, and nothing moves but in its operations. Each
+/// reads while it writes, so that no pair of full buffers stops both sides, and
+/// what the server says early is heard early. What belongs together is written
+/// and flushed together.
+///
+/// # Cancellation
+///
+/// Dropping the future of an operation ends the session, unless it was never
+/// polled: replies are still to come that belong to no later command.
+/// [`given_up`](Self::given_up) tells what became of a mail.
+pub struct Session<S, D = NoDeadlines> {
+    stream: S,
+    engine: Engine,
+    options: Options,
+    deadlines: D,
+    /// Written to the stream since its last flush.
+    unflushed: bool,
+}
+
+impl<S> Session<S> {
+    /// A session over `stream`, which is connected and, with
+    /// [`Security::Tls`], through its handshake. Nothing is sent or read yet.
+    pub fn new(stream: S, security: Security) -> Self {
+        Self::with_options(stream, security, Options::default())
+    }
+
+    /// The same, with options.
+    pub fn with_options(stream: S, security: Security, options: Options) -> Self {
+        Self {
+            stream,
+            engine: Engine::new(security, options),
+            options,
+            deadlines: NoDeadlines,
+            unflushed: false,
+        }
+    }
+}
+
+impl<S, D> Session<S, D> {
+    /// The same session with timers.
+    pub fn with_deadlines<E: Deadlines>(self, deadlines: E) -> Session<S, E> {
+        Session {
+            stream: self.stream,
+            engine: self.engine,
+            options: self.options,
+            deadlines,
+            unflushed: self.unflushed,
+        }
+    }
+
+    /// Reads along what is said.
+    pub fn set_transcript(&mut self, transcript: impl FnMut(Speaker, &str) + Send + 'static) {
+        self.engine
+            .set_transcript(Box::new(transcript) as Transcript);
+    }
+
+    /// What the server offers, by its last reply to EHLO.
+    pub fn capabilities(&self) -> &Capabilities {
+        self.engine.capabilities()
+    }
+
+    /// By what AUTH succeeded.
+    pub fn mechanism(&self) -> Option<Mechanism> {
+        self.engine.mechanism()
+    }
+
+    /// Whether another operation can follow. A session that can't be used is to
+    /// be dropped: that ends the connection.
+    pub fn is_usable(&self) -> bool {
+        self.engine.is_usable()
+    }
+
+    /// What has become of a mail whose future was dropped; `None` when that was
+    /// another operation, or all are over.
+    pub fn given_up(&self) -> Option<Delivery> {
+        self.engine.given_up()
+    }
+
+    /// The stream below.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
+    /// The stream below, to set its options. Reading or writing it breaks the
+    /// session.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    /// The stream below, as it is.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
+    /// Waits for the greeting, if it did not come yet, and introduces this
+    /// client by EHLO; by HELO to an old server, by LHLO with LMTP. `ehlo_domain`
+    /// is the client's host name or address literal such as `[192.0.2.1]` (RFC
+    /// 5321 section 4.1.4), 1 to 255 printable ASCII characters.
+    ///
+    /// Call it first, and once behind STARTTLS. Behind AUTH it is done by itself,
+    /// when a mail needs what the server did not offer before.
+    ///
+    /// # Errors
+    ///
+    /// The server refuses, breaks the protocol or ends the connection; the
+    /// stream's; a time that is over.
+    pub async fn hello(&mut self, ehlo_domain: &str) -> Result<&Capabilities, Error> {
+        self.engine.hello(ehlo_domain);
+        self.run(None).await?;
+        Ok(self.engine.capabilities())
+    }
+
+    /// Asks for TLS. The stream that comes back is ready for the handshake: the
+    /// server has sent nothing in plaintext behind its reply, which might pass
+    /// for a part of the encrypted session.
+    ///
+    /// # Errors
+    ///
+    /// The server does not offer it, refuses it, or sends more than its reply; as
+    /// for [`hello`](Self::hello). The stream is dropped then.
+    ///
+    /// Source: RFC 3207 section 4.
+    pub async fn starttls(mut self) -> Result<(S, Upgrade<D>), Error> {
+        self.engine.starttls();
+        self.run(None).await?;
+        let upgrade = Upgrade {
+            options: self.options,
+            deadlines: self.deadlines,
+        };
+        Ok((self.stream, upgrade))
+    }
+
+    /// Proves who this client is, by the best mechanism that the server offers
+    /// and the credentials allow.
+    ///
+    /// Another mechanism is tried only when the server says that it does not
+    /// have the first, never after a refusal of the credentials.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::PlaintextAuth`] without TLS, unless allowed;
+    /// [`ErrorKind::NoMechanism`]; [`ErrorKind::Refused`], after which the session
+    /// goes on; [`ErrorKind::Auth`] for a server that does not know the password
+    /// itself; as for [`hello`](Self::hello).
+    ///
+    /// Source: RFC 4954.
+    pub async fn authenticate(&mut self, credentials: &Credentials) -> Result<(), Error> {
+        self.engine.authenticate(credentials);
+        self.run(None).await?;
+        Ok(())
+    }
+
+    /// Sends a mail. It goes to the recipients that the server accepts; the
+    /// receipt names the others, with the server's reply.
+    ///
+    /// Where the server offers PIPELINING and CHUNKING, a mail of at most 64 KiB
+    /// takes one round trip. A transaction that failed before is reset first, in
+    /// the same round trip.
+    ///
+    /// # Errors
+    ///
+    /// Each says by [`Error::delivery`] whether the mail was sent. After a refusal
+    /// the session goes on, except in the middle of a long mail.
+    ///
+    /// - [`ErrorKind::Refused`], [`ErrorKind::NoRecipients`],
+    ///   [`ErrorKind::Closing`]: the server's reply.
+    /// - [`ErrorKind::Unsupported`], [`ErrorKind::TooLarge`],
+    ///   [`ErrorKind::Invalid`]: what the server can't do, before anything is
+    ///   sent; a stream that turns out too long ends the session.
+    /// - [`ErrorKind::Body`], [`ErrorKind::BodyRead`]: the body, before anything
+    ///   is sent or in the middle.
+    /// - [`ErrorKind::Closed`], [`ErrorKind::Io`], [`ErrorKind::TimedOut`],
+    ///   [`ErrorKind::Protocol`]: the connection.
+    /// - [`ErrorKind::Unusable`]: an earlier operation.
+    pub async fn send(&mut self, envelope: &Envelope, body: Body<'_>) -> Result<Receipt, Error> {
+        self.transfer(envelope, body, false).await
+    }
+
+    /// Sends a mail, then QUIT, in one flight where the server allows that, and
+    /// closes the stream. What goes wrong behind the receipt is of no account.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    pub async fn send_and_quit(
+        mut self,
+        envelope: &Envelope,
+        body: Body<'_>,
+    ) -> Result<Receipt, Error> {
+        let receipt = self.transfer(envelope, body, true).await?;
+        if self.is_usable() {
+            self.engine.quit();
+            let _ = self.run(None).await;
+        }
+        let _ = self.close().await;
+        Ok(receipt)
+    }
+
+    /// Forgets a transaction that failed, and shows that the server is there. No
+    /// mail needs it: [`send`](Self::send) does it by itself.
+    ///
+    /// # Errors
+    ///
+    /// As for [`hello`](Self::hello).
+    ///
+    /// Source: RFC 5321 section 4.1.1.5.
+    pub async fn reset(&mut self) -> Result<(), Error> {
+        self.engine.reset();
+        self.run(None).await?;
+        Ok(())
+    }
+
+    /// Shows that the server is there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`hello`](Self::hello).
+    ///
+    /// Source: RFC 5321 section 4.1.1.9.
+    pub async fn noop(&mut self) -> Result<(), Error> {
+        self.engine.noop();
+        self.run(None).await?;
+        Ok(())
+    }
+
+    /// Says good-bye, and closes the stream. Every mail with a receipt is the
+    /// server's already, whatever this comes to.
+    ///
+    /// # Errors
+    ///
+    /// As for [`hello`](Self::hello); the stream's while it closes.
+    ///
+    /// Source: RFC 5321 section 4.1.1.10.
+    pub async fn quit(mut self) -> Result<(), Error> {
+        self.engine.quit();
+        self.run(None).await?;
+        self.close().await
+    }
+
+    async fn transfer(
+        &mut self,
+        envelope: &Envelope,
+        body: Body<'_>,
+        last: bool,
+    ) -> Result<Receipt, Error> {
+        let Body {
+            mut source,
+            mut form,
+        } = body;
+        // A short one is looked through by the engine, before it sends anything.
+        if let Source::Bytes(bytes) = source
+            && bytes.len() > PART_LEN
+        {
+            form = form.survey(bytes).map_err(|error| {
+                let outcomes = vec![crate::Outcome::Unknown; envelope.recipients().len()];
+                Error::new(ErrorKind::Body(error), Phase::Mail).of_mail(
+                    Delivery::NotSent,
+                    envelope.clone(),
+                    outcomes,
+                )
+            })?;
+        }
+        if last {
+            self.engine.send_last(envelope, form);
+        } else {
+            self.engine.send(envelope, form);
+        }
+        let receipt = self.run(Some(&mut source)).await?;
+        Ok(receipt.expect("a mail has a receipt"))
+    }
+
+    /// Drives the operation that the engine has begun.
+    async fn run(&mut self, body: Option<&mut Source<'_>>) -> Result<Option<Receipt>, Error> {
+        let mut run = Run {
+            body,
+            part: Vec::new(),
+            write_failed: None,
+            fresh: true,
+        };
+        let mut sleep = None;
+        poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(outcome) = self.poll_operation(cx, &mut run) {
+                    return Poll::Ready(outcome);
+                }
+                // The operation waits. So does its time, which may be a new one.
+                let now = (self.engine.phase(), self.engine.progress());
+                if sleep.as_ref().is_none_or(|(of, _)| *of != now) {
+                    sleep = Some((now, self.deadlines.start(now.0)));
+                }
+                let (_, sleep) = sleep.as_mut().expect("it was just set");
+                ready!(Pin::new(sleep).poll(cx));
+                self.engine.handle_timeout();
+            }
+        })
+        .await
+    }
+
+    /// Does all that can be done now.
+    fn poll_operation(
+        &mut self,
+        cx: &mut Context<'_>,
+        run: &mut Run<'_, '_>,
+    ) -> Poll<Result<Option<Receipt>, Error>> {
+        // What is there before the first command belongs to none.
+        if std::mem::take(&mut run.fresh) && !self.engine.is_over() {
+            self.poll_read(cx, run);
+        }
+        loop {
+            let mut moved = self.poll_body(cx, run) | self.poll_write(cx, run);
+            if !self.engine.is_over() {
+                moved |= self.poll_read(cx, run);
+            }
+            if let Some(outcome) = self.engine.outcome() {
+                return Poll::Ready(outcome);
+            }
+            if !moved {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>, run: &mut Run<'_, '_>) -> bool {
+        let mut moved = false;
+        while self.engine.wants_body() {
+            let Some(body) = &mut run.body else { break };
+            match body {
+                Source::Bytes(bytes) => match bytes.split_at_checked(PART_LEN) {
+                    Some((part, rest)) => {
+                        self.engine.body(part);
+                        *bytes = rest;
+                    }
+                    None if bytes.is_empty() => self.engine.end_body(),
+                    None => self.engine.body(std::mem::take(bytes)),
+                },
+                Source::Stream(stream) => {
+                    run.part.resize(PART_LEN, 0);
+                    match stream.as_mut().poll_read(cx, &mut run.part) {
+                        Poll::Pending => break,
+                        Poll::Ready(Ok(0)) => self.engine.end_body(),
+                        Poll::Ready(Ok(len)) => self.engine.body(&run.part[..len]),
+                        Poll::Ready(Err(error)) => self.engine.fail_body(error),
+                    }
+                }
+            }
+            moved = true;
+        }
+        moved
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, run: &mut Run<'_, '_>) -> bool {
+        let mut moved = false;
+        while self.engine.has_output() && run.write_failed.is_none() {
+            let stream = Pin::new(&mut self.stream);
+            match stream.poll_write(cx, self.engine.output()) {
+                Poll::Pending => return moved,
+                Poll::Ready(Ok(0)) => {
+                    run.write_failed = Some(std::io::ErrorKind::WriteZero.into());
+                }
+                Poll::Ready(Ok(len)) => {
+                    self.engine.sent(len);
+                    self.unflushed = true;
+                    moved = true;
+                }
+                // The server may have said why.
+                Poll::Ready(Err(error)) => run.write_failed = Some(error),
+            }
+            if self.engine.wants_body() {
+                moved |= self.poll_body(cx, run);
+            }
+        }
+        if self.unflushed && run.write_failed.is_none() {
+            match Pin::new(&mut self.stream).poll_flush(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => self.unflushed = false,
+                Poll::Ready(Err(error)) => run.write_failed = Some(error),
+            }
+        }
+        moved
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, run: &mut Run<'_, '_>) -> bool {
+        let mut buffer = [0; READ_LEN];
+        match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+            Poll::Ready(Ok(0)) => match run.write_failed.take() {
+                Some(error) => self.engine.handle_error(error),
+                None => self.engine.handle_eof(),
+            },
+            Poll::Ready(Ok(len)) => self.engine.handle_input(&buffer[..len]),
+            Poll::Ready(Err(error)) => {
+                self.engine
+                    .handle_error(run.write_failed.take().unwrap_or(error));
+            }
+            Poll::Pending => match run.write_failed.take() {
+                Some(error) => self.engine.handle_error(error),
+                None => return false,
+            },
+        }
+        true
+    }
+
+    /// Closes the stream, within the time of QUIT.
+    async fn close(&mut self) -> Result<(), Error> {
+        let mut sleep = self.deadlines.start(Phase::Quit);
+        poll_fn(|cx| {
+            if let Poll::Ready(closed) = Pin::new(&mut self.stream).poll_close(cx) {
+                let failed = |error| Error::new(ErrorKind::Io(error), Phase::Quit);
+                return Poll::Ready(closed.map_err(failed));
+            }
+            ready!(Pin::new(&mut sleep).poll(cx));
+            Poll::Ready(Err(Error::new(ErrorKind::TimedOut, Phase::Quit)))
+        })
+        .await
+    }
+}
+
+/// What an operation needs while it runs.
+struct Run<'r, 'b> {
+    body: Option<&'r mut Source<'b>>,
+    /// Of a body that is a stream.
+    part: Vec<u8>,
+    /// Why the stream took no more, until all that can be read is read.
+    write_failed: Option<std::io::Error>,
+    /// Nothing was read yet.
+    fresh: bool,
+}
+
+/// A session that waits for its stream to have TLS.
+#[derive(Debug)]
+pub struct Upgrade<D = NoDeadlines> {
+    options: Options,
+    deadlines: D,
+}
+
+impl<D> Upgrade<D> {
+    /// Goes on over the stream with TLS, through its handshake: call
+    /// [`Session::hello`] next, since nothing of what was said before counts.
+    /// `exporter` is the channel binding `tls-exporter`, where there is one.
+    ///
+    /// Source: RFC 3207 section 4.2.
+    pub fn resume<T>(self, stream: T, exporter: Option<[u8; 32]>) -> Session<T, D> {
+        Session {
+            stream,
+            engine: Engine::upgraded(Security::Tls { exporter }, self.options),
+            options: self.options,
+            deadlines: self.deadlines,
+            unflushed: false,
+        }
+    }
+}
+
+impl<S, D> fmt::Debug for Session<S, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
+    }
+}
