@@ -9,6 +9,7 @@ use crate::{
 use futures_io::{AsyncRead, AsyncWrite};
 use std::fmt;
 use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -369,28 +370,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
         moved
     }
 
+    /// Writes once, so that reading has its turn between any two writes: what the
+    /// server says in the middle of a long mail is heard then.
     fn poll_write(&mut self, cx: &mut Context<'_>, run: &mut Run<'_, '_>) -> bool {
+        if run.write_failed.is_some() {
+            return false;
+        }
         let mut moved = false;
-        while self.engine.has_output() && run.write_failed.is_none() {
+        if self.engine.has_output() {
             let stream = Pin::new(&mut self.stream);
             match stream.poll_write(cx, self.engine.output()) {
-                Poll::Pending => return moved,
+                Poll::Pending => return false,
                 Poll::Ready(Ok(0)) => {
-                    run.write_failed = Some(std::io::ErrorKind::WriteZero.into());
+                    run.write_failed = Some(io::ErrorKind::WriteZero.into());
                 }
                 Poll::Ready(Ok(len)) => {
                     self.engine.sent(len);
                     self.unflushed = true;
                     moved = true;
+                    self.poll_body(cx, run);
                 }
                 // The server may have said why.
                 Poll::Ready(Err(error)) => run.write_failed = Some(error),
             }
-            if self.engine.wants_body() {
-                moved |= self.poll_body(cx, run);
-            }
         }
-        if self.unflushed && run.write_failed.is_none() {
+        if self.unflushed && !self.engine.has_output() && run.write_failed.is_none() {
             match Pin::new(&mut self.stream).poll_flush(cx) {
                 Poll::Pending => {}
                 Poll::Ready(Ok(())) => self.unflushed = false,
@@ -441,7 +445,7 @@ struct Run<'r, 'b> {
     /// Of a body that is a stream.
     part: Vec<u8>,
     /// Why the stream took no more, until all that can be read is read.
-    write_failed: Option<std::io::Error>,
+    write_failed: Option<io::Error>,
     /// Nothing was read yet.
     fresh: bool,
 }

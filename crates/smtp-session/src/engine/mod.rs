@@ -19,6 +19,9 @@ use std::{fmt, io};
 use transaction::Transaction;
 use wire::Wire;
 
+const OUT_OF_STEP: ErrorKind = ErrorKind::Protocol("a reply that no command asked for");
+const OTHER_KIND: ErrorKind = ErrorKind::Protocol("a reply of another kind than its command has");
+
 /// How the connection is protected.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -129,6 +132,8 @@ pub struct Engine {
     /// A transaction that failed may still be open on the server.
     needs_reset: bool,
     usable: bool,
+    /// The server goes on in TLS.
+    upgrading: bool,
     operation: Option<Operation>,
     outcome: Option<Result<Option<Receipt>, Error>>,
     transcript: Option<Transcript>,
@@ -168,6 +173,7 @@ impl Engine {
             mechanism: None,
             needs_reset: false,
             usable: true,
+            upgrading: false,
             operation: None,
             outcome: None,
             transcript: None,
@@ -413,7 +419,7 @@ impl Engine {
         if operation.end() > self.wire.written() {
             let kind = match reply.code() {
                 421 => ErrorKind::Closing(reply),
-                _ => ErrorKind::Protocol("a reply that no command asked for"),
+                _ => OUT_OF_STEP,
             };
             return self.give_up(operation, kind, phase);
         }
@@ -421,8 +427,7 @@ impl Engine {
             return self.give_up(operation, ErrorKind::Closing(reply), phase);
         }
         if reply.is_intermediate() && !matches!(operation, Operation::Auth(_)) {
-            let kind = ErrorKind::Protocol("a reply of another kind than its command has");
-            return self.give_up(operation, kind, phase);
+            return self.give_up(operation, OTHER_KIND, phase);
         }
         let next = match operation {
             Operation::Hello(hello) => self.on_hello_reply(&hello, reply),
@@ -443,6 +448,7 @@ impl Engine {
             Operation::StartTls { .. } => {
                 // What comes now is not ours to read.
                 self.usable = false;
+                self.upgrading = true;
                 Ok(None)
             }
             Operation::Reset { .. } => {
@@ -462,17 +468,27 @@ impl Engine {
         }
     }
 
-    /// Input without an operation that waits for it. It changes nothing of what
-    /// was said before, except that STARTTLS must have nothing behind it.
+    /// Input without an operation that waits for it.
     fn surplus(&mut self, input: &[u8]) {
-        let upgrading = !self.usable && self.security == Security::Plaintext;
         self.usable = false;
-        if upgrading && matches!(self.outcome, Some(Ok(None))) {
-            let _ = input;
-            self.refuse(
+        // A server may go at any time, and says so (RFC 5321 section 3.8).
+        let first = &input[..input.len().min(3)];
+        match self.outcome.take() {
+            // One reply too many: any of them may be it, and the mail's own may
+            // be this one.
+            Some(Ok(Some(receipt))) if !b"421".starts_with(first) => {
+                let error = Error::new(OUT_OF_STEP, Phase::DataTermination);
+                let Receipt {
+                    envelope, outcomes, ..
+                } = receipt;
+                let error = error.of_mail(Delivery::MaybeSent, envelope, outcomes);
+                self.outcome = Some(Err(error));
+            }
+            Some(Ok(None)) if self.upgrading => self.refuse(
                 ErrorKind::Protocol("something in plaintext behind its reply to STARTTLS"),
                 Phase::StartTls,
-            );
+            ),
+            outcome => self.outcome = outcome,
         }
     }
 

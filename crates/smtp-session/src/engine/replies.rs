@@ -4,11 +4,9 @@
 
 use super::transaction::{Expected, Stage, Transaction, What};
 use super::wire::Wire;
+use super::{OTHER_KIND, OUT_OF_STEP};
 use crate::receipt::REFUSAL_LEN;
 use crate::{Delivery, ErrorKind, Outcome, Phase, Reply};
-
-const OUT_OF_STEP: ErrorKind = ErrorKind::Protocol("a reply that no command asked for");
-const OTHER_KIND: ErrorKind = ErrorKind::Protocol("a reply of another kind than its command has");
 
 /// 2xx, but not that the server is about to go (RFC 5321 section 4.2.3).
 fn is_done(reply: &Reply) -> bool {
@@ -80,12 +78,13 @@ impl Transaction {
         mut reply: Reply,
         wire: &mut Wire,
     ) -> Result<(), ErrorKind> {
+        if !is_done(&reply) && !is_refusal(&reply) {
+            return Err(OTHER_KIND);
+        }
         self.answered += 1;
         if is_done(&reply) {
             self.accepted += 1;
             self.outcomes[index] = Outcome::Accepted;
-        } else if !is_refusal(&reply) {
-            return Err(OTHER_KIND);
         } else if !self.mail_refused {
             reply.shorten(REFUSAL_LEN);
             self.outcomes[index] = Outcome::Refused(reply);

@@ -54,6 +54,10 @@ pub(crate) struct Peer {
     to: Vec<String>,
     data: Vec<u8>,
     lmtp: bool,
+    /// A chunk of the mail was refused.
+    failed: bool,
+    /// MAIL was accepted.
+    open: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,6 +91,8 @@ impl Peer {
             to: Vec::new(),
             data: Vec::new(),
             lmtp: false,
+            failed: false,
+            open: false,
         }
     }
 
@@ -137,10 +143,11 @@ impl Peer {
                 }
                 self.state = State::Command;
                 if last {
-                    self.end("LAST")
-                } else {
-                    self.answer("CHUNK", "250 chunk\r\n")
+                    return self.end("LAST");
                 }
+                let reply = self.answer("CHUNK", "250 chunk\r\n")?;
+                self.failed |= !reply.starts_with('2');
+                Some(reply)
             }
         }
     }
@@ -169,6 +176,7 @@ impl Peer {
         }
         let good = match verb {
             "EHLO" | "LHLO" => self.extensions.clone(),
+            "RCPT" if !self.open => "503 no MAIL\r\n".to_owned(),
             "DATA" if self.to.is_empty() => "503 no recipients\r\n".to_owned(),
             "DATA" => "354 go on\r\n".to_owned(),
             "QUIT" => "221 bye\r\n".to_owned(),
@@ -179,6 +187,8 @@ impl Peer {
             "RSET" | "MAIL" => {
                 self.to.clear();
                 self.data.clear();
+                self.failed = false;
+                self.open = verb == "MAIL" && reply.starts_with('2');
             }
             "RCPT" if reply.starts_with('2') => self.to.push(line[8..].to_owned()),
             "DATA" if reply.starts_with("354") => self.state = State::Data,
@@ -190,6 +200,7 @@ impl Peer {
 
     fn end(&mut self, line: &str) -> Option<String> {
         let good = match (self.to.len(), self.lmtp) {
+            _ if std::mem::take(&mut self.failed) => "503 a chunk failed\r\n".to_owned(),
             (0, _) => "503 no recipients\r\n".to_owned(),
             (_, false) => "250 queued as ABCDEF123\r\n".to_owned(),
             (n, true) => "250 delivered\r\n".repeat(n),
