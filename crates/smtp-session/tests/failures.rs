@@ -429,7 +429,7 @@ fn times_begin_anew_at_each_phase_and_reply() {
 #[test]
 fn the_greeting_may_be_a_refusal() {
     for (greeting, transient) in [("554 no", false), ("421 busy", true), ("450 later", true)] {
-        let stream = Stream::new(Peer::new(&[], at("", say(greeting))));
+        let stream = Stream::new(Peer::new(&[], at("GREETING", say(greeting))));
         let mut session = Session::new(stream, TLS);
         let error = now(session.hello("client.example"))
             .map(drop)
@@ -438,7 +438,7 @@ fn the_greeting_may_be_a_refusal() {
         assert_eq!(error.is_transient(), transient);
         assert!(!session.is_usable());
     }
-    let stream = Stream::new(Peer::new(&[], at("", Act::End)));
+    let stream = Stream::new(Peer::new(&[], at("GREETING", Act::End)));
     let mut session = Session::new(stream, TLS);
     let error = now(session.hello("client.example"))
         .map(drop)

@@ -1,7 +1,7 @@
 //! A mail as an operation of the engine: what it needs, its course, its end.
 
 use super::transaction::{Plan, Transaction};
-use super::{Engine, Operation, Security, unsent};
+use super::{Engine, Operation, Protocol, Security, unsent};
 use crate::{Delivery, Envelope, Error, ErrorKind, Extension, Form, Phase, Receipt, Reply};
 use std::io;
 
@@ -82,12 +82,14 @@ impl Engine {
         // Chunk by chunk, each with a round trip, DATA is faster.
         let chunking = self.options.chunking && offers(Extension::Chunking) && pipelining;
         let chunking = chunking || form.is_binary();
+        let lmtp = self.options.protocol == Protocol::Lmtp;
         let plan = Plan {
             chunking,
             pipelining,
-            quit: last && chunking && pipelining,
+            // Its reply must not pass for one of LMTP's that is missing.
+            quit: last && chunking && pipelining && !lmtp,
             reset: self.needs_reset,
-            lmtp: self.options.protocol == super::Protocol::Lmtp,
+            lmtp,
         };
         let transaction = Transaction::new(envelope, form, plan, &self.capabilities);
         if let Some(len) = form.declared()
@@ -180,6 +182,9 @@ impl Engine {
 
     /// Ends the mail as it stands.
     pub(super) fn give_up_mail(&mut self, mut mail: Transaction, kind: ErrorKind, phase: Phase) {
+        if matches!(kind, ErrorKind::Protocol(_)) {
+            mail.distrust(&self.wire);
+        }
         let delivery = mail.delivery(&self.wire);
         if delivery == Delivery::Sent {
             return self.deliver(mail);

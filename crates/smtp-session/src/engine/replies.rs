@@ -131,7 +131,6 @@ impl Transaction {
     fn on_final(&mut self, reply: Reply) -> Result<(), ErrorKind> {
         if is_done(&reply) {
             if self.mail_refused || self.accepted == 0 {
-                self.contradiction = true;
                 return Err(ErrorKind::Protocol("a mail taken that nobody gets"));
             }
             // A good reply to the whole undoes what was said of a part.
@@ -211,15 +210,23 @@ impl Transaction {
 
     /// What became of it, if nothing more happens.
     pub(super) fn delivery(&self, wire: &Wire) -> Delivery {
-        let is_offered = self.final_end.is_some_and(|end| wire.offered() >= end);
         let cannot_be = self.mail_refused || self.are_all_refused() || self.final_refused;
         if self.receipt.is_some() && !self.awaits_final() {
             Delivery::Sent
-        } else if self.contradiction || (is_offered && !cannot_be) {
+        } else if self.contradiction || (self.is_offered(wire) && !cannot_be) {
             Delivery::MaybeSent
         } else {
             Delivery::NotSent
         }
+    }
+
+    fn is_offered(&self, wire: &Wire) -> bool {
+        self.final_end.is_some_and(|end| wire.offered() >= end)
+    }
+
+    /// From a server that breaks the protocol, refusals say nothing either.
+    pub(super) fn distrust(&mut self, wire: &Wire) {
+        self.contradiction = self.is_offered(wire);
     }
 
     /// With LMTP there may be good replies and more to come.

@@ -102,7 +102,7 @@ pub(super) struct Transaction {
     pub(super) receipt: Option<Reply>,
     /// The reply to it was a refusal.
     pub(super) final_refused: bool,
-    /// A good reply to it came where there could be none.
+    /// The server broke the protocol once the end of the mail was offered.
     pub(super) contradiction: bool,
 }
 
@@ -300,10 +300,14 @@ impl Transaction {
         self.expected.push_back(Expected { what, start, end });
     }
 
-    /// Queues one chunk. Source: RFC 3030 section 2.
+    /// Queues one chunk, whole lines of text. Source: RFC 3030 section 2.
     fn chunk(&mut self, wire: &mut Wire, log: &mut impl FnMut(&str)) {
-        let len = self.content.len().min(CHUNK_LEN);
+        let mut len = self.content.len().min(CHUNK_LEN);
         let last = self.ended && len == self.content.len();
+        if !last && !self.form.is_binary() {
+            let end = memchr::memrchr(b'\n', &self.content[..len]);
+            len = end.expect("lines are shorter than chunks") + 1;
+        }
         let start = wire.queued();
         let line = format!("BDAT {len}{}", if last { " LAST" } else { "" });
         let out = wire.queue();

@@ -107,7 +107,7 @@ impl Peer {
     }
 
     fn greet(&mut self) -> Option<String> {
-        self.answer("", "220 mail.example\r\n")
+        self.answer("GREETING", "220 mail.example\r\n")
     }
 
     /// Takes one command or some of a mail, and says what it says to it; `None`
@@ -191,7 +191,7 @@ impl Peer {
                 self.open = verb == "MAIL" && reply.starts_with('2');
             }
             "RCPT" if reply.starts_with('2') => self.to.push(line[8..].to_owned()),
-            "DATA" if reply.starts_with("354") => self.state = State::Data,
+            "DATA" if reply.starts_with('3') => self.state = State::Data,
             "QUIT" if reply.starts_with("221") => self.state = State::Silent,
             _ => {}
         }
@@ -215,7 +215,7 @@ impl Peer {
     }
 
     fn answer(&mut self, line: &str, good: &str) -> Option<String> {
-        if !line.is_empty() {
+        if line != "GREETING" {
             self.lines.push(line.to_owned());
         }
         match (self.script)(line) {
@@ -228,6 +228,40 @@ impl Peer {
             Act::End => None,
         }
     }
+}
+
+/// Whether what a client wrote has the end of a mail in it.
+pub(crate) fn has_end(wire: &[u8]) -> bool {
+    let find = |bytes: &[u8], what: &[u8]| {
+        let mut windows = bytes.windows(what.len());
+        windows.position(|window| window == what)
+    };
+    let data = find(wire, b"\r\nDATA\r\n");
+    // The line end of DATA may be that in front of the dot.
+    let dot = data.is_some_and(|at| find(&wire[at + 6..], b"\r\n.\r\n").is_some());
+    dot || ends_chunks(wire)
+}
+
+/// Whether commands and chunks go on to the end of a last chunk.
+fn ends_chunks(mut rest: &[u8]) -> bool {
+    while let Some(end) = rest.windows(2).position(|two| two == b"\r\n") {
+        let (line, behind) = rest.split_at(end + 2);
+        rest = behind;
+        let line = String::from_utf8_lossy(line);
+        let Some(chunk) = line.trim_end().strip_prefix("BDAT ") else {
+            continue;
+        };
+        let last = chunk.ends_with(" LAST");
+        let len: usize = chunk.trim_end_matches(" LAST").parse().expect("a length");
+        if len > rest.len() {
+            return false;
+        }
+        if last {
+            return true;
+        }
+        rest = &rest[len..];
+    }
+    false
 }
 
 /// How the stream behaves.
@@ -272,6 +306,11 @@ pub(crate) struct Link {
 }
 
 impl Link {
+    /// What the client wrote and the server did not read yet.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = u8> {
+        self.up.iter().copied()
+    }
+
     /// The server reads as long as what it says finds room.
     fn work(&mut self) {
         loop {
@@ -280,8 +319,9 @@ impl Link {
             }
             let before = self.peer.input.len();
             let lines = self.peer.lines.len();
-            if self.peer.input.len() < 2048 {
-                let room = (2048 - self.peer.input.len()).min(self.up.len());
+            let most = self.shape.buffer_len.min(8192);
+            if self.peer.input.len() < most {
+                let room = (most - self.peer.input.len()).min(self.up.len());
                 let bytes: Vec<u8> = self.up.drain(..room).collect();
                 self.peer.read.extend(&bytes);
                 self.peer.input.extend(bytes);
@@ -379,7 +419,7 @@ impl AsyncWrite for Stream {
             let room = link.shape.buffer_len.saturating_sub(link.up.len());
             let mut len = buf.len().min(room).min(link.shape.write_len);
             if let Some(at) = link.shape.broken_at {
-                len = len.min(at - link.written);
+                len = len.min(at.saturating_sub(link.written));
                 if len == 0 {
                     link.ended = true;
                     return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
