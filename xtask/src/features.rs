@@ -5,8 +5,8 @@ use anyhow::Context as _;
 use std::collections::BTreeSet;
 use xshell::{Shell, cmd};
 
-/// The features of the crates of TLS: each alone, and none.
-const ALONE: [(&str, &[&str]); 2] = [
+/// The features of the crates below: each alone, and none.
+const ALONE: [(&str, &[&str]); 3] = [
     (
         "tls-pump",
         &[
@@ -22,6 +22,7 @@ const ALONE: [(&str, &[&str]); 2] = [
         ],
     ),
     ("tls-pump-crypto", &["", "pq", "tls12"]),
+    ("smtp-session", &["", "scram", "saslprep"]),
 ];
 
 /// What `wasm-smtp-wasi` has of TLS: one of each row.

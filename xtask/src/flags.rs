@@ -30,7 +30,7 @@ xflags::xflags! {
         cmd tidy {}
         /// Checks what is depended on: licences, duplicates, advisories.
         cmd deny {}
-        /// Feeds a fuzz target of tls-pump or tls-pump-crypto: `cargo xtask fuzz client`.
+        /// Feeds a fuzz target of a library: `cargo xtask fuzz client`.
         cmd fuzz {
             /// client, server, stream, key_share, private_key, record or verify.
             required target: String

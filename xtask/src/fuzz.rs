@@ -10,7 +10,11 @@ use std::time::SystemTime;
 use xshell::Shell;
 
 /// The crates of the targets.
-pub(crate) const FOLDERS: [&str; 2] = ["crates/tls-pump/fuzz", "crates/tls-pump-crypto/fuzz"];
+pub(crate) const FOLDERS: [&str; 3] = [
+    "crates/smtp-session/fuzz",
+    "crates/tls-pump/fuzz",
+    "crates/tls-pump-crypto/fuzz",
+];
 
 /// What a person has patience for, in seconds.
 const SECONDS: u32 = 60;

@@ -103,11 +103,12 @@ fn root() -> &'static Path {
 
 /// The crates that are components or parts of them: they are built and tested
 /// for both targets.
-const LIBRARIES: [&str; 6] = [
+const LIBRARIES: [&str; 7] = [
     "wasi-net",
     "tls-pump-primitives",
     "tls-pump-crypto",
     "tls-pump",
+    "smtp-session",
     "wasm-smtp-wasi",
     "wasi-sendmail",
 ];

@@ -53,7 +53,7 @@ pub(crate) fn test(sh: &Shell) -> anyhow::Result<Tally> {
         .chain(libraries());
     run(sh, &mut tally, guests)?;
     providers(sh, &mut tally)?;
-    for package in ["tls-pump", "tls-pump-crypto"] {
+    for package in ["tls-pump", "tls-pump-crypto", "smtp-session"] {
         let bare = ["test", "--no-default-features", "--package", package];
         run(sh, &mut tally, bare.into_iter())?;
     }

@@ -37,7 +37,7 @@ impl Dialogue {
                 if body.is_empty() {
                     self.engine.end_body();
                 } else {
-                    self.engine.body(&std::mem::take(&mut body)[..]);
+                    self.engine.body(std::mem::take(&mut body));
                 }
             }
             let len = self.engine.output().len();

@@ -113,7 +113,7 @@ impl Scram {
             (None, Some(_)) if !binding.offered => "y",
             _ => "n",
         };
-        let acts_as = credentials.acts_as().map(|user| saslname(user));
+        let acts_as = credentials.acts_as().map(saslname);
         let acts_as = acts_as.map_or_else(String::new, |user| format!("a={}", user.as_str()));
         let gs2 = format!("{flag},{acts_as},");
         let user = saslname(&prepare(credentials.user())?);

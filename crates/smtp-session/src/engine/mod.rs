@@ -4,102 +4,25 @@ mod authenticate;
 mod commands;
 mod hello;
 mod mail;
+mod options;
 mod replies;
+mod start;
 mod transaction;
 mod wire;
 
 use crate::transcript::{self, Speaker, Transcript};
 use crate::{
-    Capabilities, Credentials, Delivery, Envelope, Error, ErrorKind, Extension, Form, Mechanism,
-    Phase, Receipt, Reply,
+    Capabilities, Delivery, Envelope, Error, ErrorKind, Form, Mechanism, Phase, Receipt, Reply,
 };
 use authenticate::Auth;
 use hello::Hello;
+pub use options::{Options, Protocol, Security};
 use std::{fmt, io};
 use transaction::Transaction;
 use wire::Wire;
 
 const OUT_OF_STEP: ErrorKind = ErrorKind::Protocol("a reply that no command asked for");
 const OTHER_KIND: ErrorKind = ErrorKind::Protocol("a reply of another kind than its command has");
-
-/// How the connection is protected.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Security {
-    /// Not at all.
-    Plaintext,
-    /// By TLS.
-    Tls {
-        /// The channel binding `tls-exporter` (RFC 9266), where the TLS library
-        /// has it: SCRAM is bound to the connection by it.
-        exporter: Option<[u8; 32]>,
-    },
-}
-
-/// What the other side speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Protocol {
-    /// RFC 5321.
-    #[default]
-    Smtp,
-    /// RFC 2033: LHLO, and a reply to the mail for each recipient.
-    Lmtp,
-}
-
-/// What a session may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    pub(crate) protocol: Protocol,
-    pub(crate) pipelining: bool,
-    pub(crate) chunking: bool,
-    pub(crate) plaintext_auth: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            protocol: Protocol::Smtp,
-            pipelining: true,
-            chunking: true,
-            plaintext_auth: false,
-        }
-    }
-}
-
-impl Options {
-    /// What the other side speaks; SMTP by default.
-    #[must_use]
-    pub fn protocol(mut self, protocol: Protocol) -> Self {
-        self.protocol = protocol;
-        self
-    }
-
-    /// Whether commands leave together where the server offers PIPELINING; they
-    /// do by default.
-    #[must_use]
-    pub fn pipelining(mut self, on: bool) -> Self {
-        self.pipelining = on;
-        self
-    }
-
-    /// Whether mails go by BDAT where the server offers CHUNKING; they do by
-    /// default. Together with PIPELINING, a mail of at most 64 KiB takes one
-    /// round trip then.
-    #[must_use]
-    pub fn chunking(mut self, on: bool) -> Self {
-        self.chunking = on;
-        self
-    }
-
-    /// Whether AUTH may be used without TLS, where anyone between can read the
-    /// password; it may not by default.
-    #[must_use]
-    pub fn allow_plaintext_auth(mut self, allow: bool) -> Self {
-        self.plaintext_auth = allow;
-        self
-    }
-}
 
 /// A session without I/O, for drivers of one's own;
 /// [`Session`](crate::Session) is one over any stream.
@@ -192,79 +115,6 @@ impl Engine {
     /// Reads along.
     pub fn set_transcript(&mut self, transcript: Transcript) {
         self.transcript = Some(transcript);
-    }
-
-    /// Starts [`Session::hello`](crate::Session::hello).
-    pub fn hello(&mut self, ehlo_domain: &str) {
-        let printable = |b: u8| matches!(b, b'!'..=b'~');
-        let fits = (1..=255).contains(&ehlo_domain.len()) && ehlo_domain.bytes().all(printable);
-        if !fits {
-            return self.refuse(
-                ErrorKind::Invalid(
-                    "the EHLO name has to be 1 to 255 printable ASCII characters: a domain, or an address like [192.0.2.1]",
-                ),
-                Phase::Ehlo,
-            );
-        }
-        if self.begin(Phase::Ehlo) {
-            ehlo_domain.clone_into(&mut self.ehlo_domain);
-            let again = self.asked;
-            self.operation = Some(self.start_hello(again));
-        }
-    }
-
-    /// Starts STARTTLS. Once it succeeded, the stream belongs to TLS, and an
-    /// engine made by [`upgraded`](Self::upgraded) goes on.
-    pub fn starttls(&mut self) {
-        if self.security != Security::Plaintext {
-            let kind = ErrorKind::Invalid("the session has TLS already: leave STARTTLS out");
-            return self.refuse(kind, Phase::StartTls);
-        }
-        if !self.capabilities.has(Extension::StartTls) {
-            return self.refuse(ErrorKind::Unsupported(Extension::StartTls), Phase::StartTls);
-        }
-        if self.begin(Phase::StartTls) {
-            self.queue_line("STARTTLS");
-            let end = self.wire.queued();
-            self.operation = Some(Operation::StartTls { end });
-        }
-    }
-
-    /// Starts [`Session::authenticate`](crate::Session::authenticate).
-    pub fn authenticate(&mut self, credentials: &Credentials) {
-        if self.begin(Phase::Auth) {
-            match self.start_auth(credentials.clone(), 0) {
-                Ok(operation) => self.operation = Some(operation),
-                Err(kind) => self.finish(Err(Error::new(kind, Phase::Auth))),
-            }
-        }
-    }
-
-    /// Starts RSET.
-    pub fn reset(&mut self) {
-        if self.begin(Phase::Command) {
-            self.queue_line("RSET");
-            let end = self.wire.queued();
-            self.operation = Some(Operation::Reset { end });
-        }
-    }
-
-    /// Starts NOOP.
-    pub fn noop(&mut self) {
-        if self.begin(Phase::Command) {
-            self.queue_line("NOOP");
-            let end = self.wire.queued();
-            self.operation = Some(Operation::Noop { end });
-        }
-    }
-
-    /// Starts QUIT.
-    pub fn quit(&mut self) {
-        if self.begin(Phase::Quit) {
-            self.queue_line("QUIT");
-            let end = self.wire.queued();
-            self.operation = Some(Operation::Quit { end });
-        }
     }
 
     /// What is to be written; it counts as offered to the stream, so call it only
@@ -384,19 +234,6 @@ impl Engine {
             Some(Operation::MailAfter(..)) => Some(Delivery::NotSent),
             _ => None,
         }
-    }
-
-    /// Whether an operation can begin; otherwise its outcome is there.
-    fn begin(&mut self, phase: Phase) -> bool {
-        self.outcome = None;
-        // One that was given up: its replies are still to come.
-        if self.operation.take().is_some() || self.wire.reader.is_amid() {
-            self.usable = false;
-        }
-        if !self.usable {
-            self.refuse(ErrorKind::Unusable, phase);
-        }
-        self.usable
     }
 
     fn refuse(&mut self, kind: ErrorKind, phase: Phase) {
@@ -574,15 +411,5 @@ impl fmt::Debug for Engine {
             .field("phase", &self.phase())
             .field("is_usable", &self.is_usable())
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Security {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Plaintext => "Plaintext",
-            Self::Tls { exporter: None } => "Tls",
-            Self::Tls { exporter: Some(_) } => "Tls { exporter: .. }",
-        })
     }
 }

@@ -13,7 +13,8 @@ fn slow(body: &[u8], normalize: bool, stuff: bool) -> Result<Vec<u8>, BodyError>
             b'\r' if body.get(at + 1) == Some(&b'\n') => {}
             b'\r' => return Err(BodyError::BareCr { line }),
             b'\n' => {
-                if !normalize && !(at > 0 && body[at - 1] == b'\r') {
+                let has_cr = at > 0 && body[at - 1] == b'\r';
+                if !normalize && !has_cr {
                     return Err(BodyError::BareLf { line });
                 }
                 out.extend(b"\r\n");

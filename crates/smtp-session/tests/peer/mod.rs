@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod client;
+
 use futures_io::{AsyncRead, AsyncWrite};
 use std::collections::VecDeque;
 use std::io;

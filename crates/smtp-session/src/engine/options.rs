@@ -1,0 +1,92 @@
+//! What a session is told before it begins.
+
+use std::fmt;
+
+/// How the connection is protected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Security {
+    /// Not at all.
+    Plaintext,
+    /// By TLS.
+    Tls {
+        /// The channel binding `tls-exporter` (RFC 9266), where the TLS library
+        /// has it: SCRAM is bound to the connection by it.
+        exporter: Option<[u8; 32]>,
+    },
+}
+
+/// What the other side speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// RFC 5321.
+    #[default]
+    Smtp,
+    /// RFC 2033: LHLO, and a reply to the mail for each recipient.
+    Lmtp,
+}
+
+/// What a session may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    pub(crate) protocol: Protocol,
+    pub(crate) pipelining: bool,
+    pub(crate) chunking: bool,
+    pub(crate) plaintext_auth: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            protocol: Protocol::Smtp,
+            pipelining: true,
+            chunking: true,
+            plaintext_auth: false,
+        }
+    }
+}
+
+impl Options {
+    /// What the other side speaks; SMTP by default.
+    #[must_use]
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    /// Whether commands leave together where the server offers PIPELINING; they
+    /// do by default.
+    #[must_use]
+    pub fn pipelining(mut self, on: bool) -> Self {
+        self.pipelining = on;
+        self
+    }
+
+    /// Whether mails go by BDAT where the server offers CHUNKING; they do by
+    /// default. Together with PIPELINING, a mail of at most 64 KiB takes one
+    /// round trip then.
+    #[must_use]
+    pub fn chunking(mut self, on: bool) -> Self {
+        self.chunking = on;
+        self
+    }
+
+    /// Whether AUTH may be used without TLS, where anyone between can read the
+    /// password; it may not by default.
+    #[must_use]
+    pub fn allow_plaintext_auth(mut self, allow: bool) -> Self {
+        self.plaintext_auth = allow;
+        self
+    }
+}
+
+impl fmt::Debug for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plaintext => "Plaintext",
+            Self::Tls { exporter: None } => "Tls",
+            Self::Tls { exporter: Some(_) } => "Tls { exporter: .. }",
+        })
+    }
+}
