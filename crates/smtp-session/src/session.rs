@@ -297,7 +297,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
             body,
             part: Vec::new(),
             write_failed: None,
-            fresh: true,
+            fresh: self.engine.has_spoken(),
         };
         let mut sleep = None;
         poll_fn(|cx| {
@@ -446,7 +446,7 @@ struct Run<'r, 'b> {
     part: Vec<u8>,
     /// Why the stream took no more, until all that can be read is read.
     write_failed: Option<io::Error>,
-    /// Nothing was read yet.
+    /// Nothing was read yet, and something of operations before may be there.
     fresh: bool,
 }
 

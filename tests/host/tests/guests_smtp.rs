@@ -81,6 +81,51 @@ async fn smtp_quick_start() {
     }
 }
 
+/// The flights of smtp-session are a gate: with implicit TLS and PLAIN a session of
+/// one mail takes five (ClientHello, Finished, EHLO, AUTH, all of the mail and
+/// QUIT), and each mail more takes one.
+#[tokio::test]
+async fn smtp_session() {
+    for (mode, mechanism, mails, flights) in [
+        ("smtps", Mechanism::Plain, 1, 5),
+        ("smtps", Mechanism::Plain, 3, 7),
+        ("smtps", Mechanism::ScramSha256, 1, 7),
+        ("starttls", Mechanism::Plain, 1, 6),
+    ] {
+        let ca = Ca::new();
+        let config = ca.server_config(&LOCAL_NAMES);
+        let security = match mode {
+            "smtps" => Security::Implicit(config),
+            _ => Security::StartTls(config),
+        };
+        let server = SmtpServer::builder(security)
+            .user("user@test.local", "secret")
+            .mechanisms(&[mechanism]);
+        let server = server.start().await.unwrap();
+        let folder = CaFolder::new(&ca).unwrap();
+        let guest = Guest::of_tests("smtp_session").folder(folder.path(), "/ca");
+        let guest = guest.arg(mode).arg(server.addr().port()).arg("/ca/ca.pem");
+        let guest = guest.arg("user@test.local").arg("secret").arg(mails);
+        let outcome = guest.run().await.expect_success();
+        let received = server.received();
+        assert_eq!(received.len(), mails, "{mode}");
+        for mail in &received {
+            assert_eq!(mail.data, b"Subject: Hello\r\n\r\nBody.\r\n.\r\n");
+            assert_eq!(mail.recipients, ["alice@test.local", "bob@test.local"]);
+            let auth = mail.auth.as_ref().map(|auth| auth.mechanism);
+            assert_eq!(auth, Some(mechanism.name()));
+        }
+        let connection = &outcome.traffic.connections[0];
+        // And close_notify.
+        let flights = flights + 1;
+        assert_eq!(
+            (connection.flights, connection.writes),
+            (flights, flights),
+            "{mode} {mechanism:?}"
+        );
+    }
+}
+
 /// A program for wasm-smtp-wasi 0.18.0.
 #[tokio::test]
 async fn smtp_drop_in() {

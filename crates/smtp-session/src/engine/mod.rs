@@ -183,6 +183,11 @@ impl Engine {
         self.outcome.take()
     }
 
+    /// Whether anything was written yet.
+    pub(crate) fn has_spoken(&self) -> bool {
+        self.wire.written() > 0
+    }
+
     /// Whether there is an outcome.
     pub fn is_over(&self) -> bool {
         self.outcome.is_some()
