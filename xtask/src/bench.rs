@@ -76,7 +76,7 @@ fn providers(sh: &Shell, flags: &Bench) -> anyhow::Result<()> {
 fn smtp(sh: &Shell, flags: &Bench) -> anyhow::Result<()> {
     setup::setup(sh)?;
     setup::clang(sh).context("all that ours is compared with stands on *ring*")?;
-    let ours = Build::WASM.build(sh, &["smtp_client"])?;
+    let ours = Build::WASM.build(sh, &["smtp_client", "smtp_session_client"])?;
     let peers = peers(sh)?;
     // The server reads all that is sent and must not be what is measured.
     let fast = ["--config", "profile.dev.package.test-host.opt-level=3"];

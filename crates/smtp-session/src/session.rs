@@ -16,6 +16,10 @@ use std::task::{Context, Poll, ready};
 /// How much of what the server sends is read at once.
 const READ_LEN: usize = 4 * 1024;
 
+/// After how much that was written the server is listened to, if the stream takes
+/// on and on.
+const READ_EVERY: usize = 128 * 1024;
+
 /// A session over the byte stream `S`, with timers from `D`.
 ///
 /// It has no tasks of its own, and nothing moves but in its operations. Each
@@ -297,6 +301,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
             body,
             part: Vec::new(),
             write_failed: None,
+            unread_len: 0,
             fresh: self.engine.has_spoken(),
         };
         let mut sleep = None;
@@ -330,7 +335,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
         }
         loop {
             let mut moved = self.poll_body(cx, run) | self.poll_write(cx, run);
-            if !self.engine.is_over() {
+            let goes_on = moved && self.engine.has_output() && run.unread_len < READ_EVERY;
+            if !goes_on && !self.engine.is_over() {
+                run.unread_len = 0;
                 moved |= self.poll_read(cx, run);
             }
             if let Some(outcome) = self.engine.outcome() {
@@ -370,8 +377,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
         moved
     }
 
-    /// Writes once, so that reading has its turn between any two writes: what the
-    /// server says in the middle of a long mail is heard then.
+    /// Writes once, so that reading has its turn: what the server says in the
+    /// middle of a long mail is heard then.
     fn poll_write(&mut self, cx: &mut Context<'_>, run: &mut Run<'_, '_>) -> bool {
         if run.write_failed.is_some() {
             return false;
@@ -386,6 +393,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
                 }
                 Poll::Ready(Ok(len)) => {
                     self.engine.sent(len);
+                    run.unread_len += len;
                     self.unflushed = true;
                     moved = true;
                     self.poll_body(cx, run);
@@ -446,6 +454,8 @@ struct Run<'r, 'b> {
     part: Vec<u8>,
     /// Why the stream took no more, until all that can be read is read.
     write_failed: Option<io::Error>,
+    /// Written since the last read.
+    unread_len: usize,
     /// Nothing was read yet, and something of operations before may be there.
     fresh: bool,
 }

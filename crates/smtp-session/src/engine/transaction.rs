@@ -148,8 +148,15 @@ impl Transaction {
 
     /// Takes a part of the body.
     pub(super) fn body(&mut self, part: &[u8]) -> Result<(), ErrorKind> {
-        if self.content.capacity() == 0 {
-            self.content.reserve(part.len() + 64);
+        // A long body fills the buffer again and again, a short one is known by
+        // its first part.
+        let most = 2 * part.len();
+        let len = match self.content.len() {
+            0 => part.len() + 64,
+            _ => CHUNK_LEN + most,
+        };
+        if self.content.capacity() - self.content.len() < most {
+            self.content.reserve_exact(len.saturating_sub(self.content.len()));
         }
         self.lines
             .push(part, &mut self.content)
@@ -191,7 +198,13 @@ impl Transaction {
             }
         };
         while self.failure.is_none() && self.closing.is_none() {
-            let full = wire.unsent_len() >= OUTPUT_LEN || self.expected.len() >= WINDOW;
+            // Content is handed over as it is; only what is short, or the rest,
+            // goes behind something.
+            let most = match self.stage {
+                Stage::Content if !self.is_short() => 1,
+                _ => OUTPUT_LEN,
+            };
+            let full = wire.unsent_len() >= most || self.expected.len() >= WINDOW;
             let one_at_a_time = !self.plan.pipelining && !self.expected.is_empty();
             if full || one_at_a_time {
                 break;
@@ -263,8 +276,12 @@ impl Transaction {
             self.failure = Some((ErrorKind::NoRecipients, Phase::Rcpt));
             return false;
         }
-        let short = self.ended && self.content.len() <= CHUNK_LEN;
-        all_answered || short || !self.plan.chunking
+        all_answered || self.is_short() || !self.plan.chunking
+    }
+
+    /// All that is left of the body fits in a chunk.
+    fn is_short(&self) -> bool {
+        self.ended && self.content.len() <= CHUNK_LEN
     }
 
     fn mail(&self, offers: &Capabilities) -> String {

@@ -63,8 +63,13 @@ impl Wire {
         }
     }
 
-    /// The buffer to append to.
+    /// The buffer to append to. What is written of it already makes room first.
     pub(crate) fn queue(&mut self) -> &mut Vec<u8> {
+        if self.start > 0 {
+            self.out.drain(..self.start);
+            self.base += self.start as u64;
+            self.start = 0;
+        }
         &mut self.out
     }
 

@@ -1,7 +1,7 @@
 //! `cargo xtask bench smtp`: our client beside others on the same server, in
 //! ratios of one run. `bench-smtp OURS PEERS` with two folders of components
-//! built for release: the first has `smtp_client` of `tests/guests`, the second
-//! the programs of `tests/peers`. They run in turn, and measure their own time.
+//! built for release: the first has `smtp_client` and `smtp_session_client` of
+//! `tests/guests`, the second the programs of `tests/peers`. They run in turn, and measure their own time.
 //!
 //! - `--rounds N`: how often each runs. Default: 9.
 //! - `--only MEASURE`: nothing but that one.
@@ -13,7 +13,7 @@ mod measure;
 mod report;
 mod server;
 
-use measure::{MEASURES, Measure, OURS, Program};
+use measure::{MEASURES, Measure, Program};
 use report::{Row, Table, json};
 use server::Server;
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ impl Bench {
     fn load(args: &Args, servers: Handle) -> Result<Self, Box<dyn Error>> {
         let mut components = BTreeMap::new();
         for program in MEASURES.iter().flat_map(|measure| measure.programs) {
-            let folder = match program.file == OURS.file {
+            let folder = match program.is_ours {
                 true => &args.ours,
                 false => &args.peers,
             };
@@ -81,7 +81,7 @@ impl Bench {
                 }
                 match self.run(measure, &programs[index], size).await? {
                     Ok(run) => rows[index].runs.push(run),
-                    Err(failure) if programs[index].file == OURS.file => {
+                    Err(failure) if programs[index].is_ours => {
                         return Err(format!("ours failed: {failure}").into());
                     }
                     Err(failure) => rows[index].failure = Some(failure),

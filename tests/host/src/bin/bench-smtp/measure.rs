@@ -5,35 +5,48 @@
 pub(crate) struct Program {
     pub(crate) name: &'static str,
     pub(crate) file: &'static str,
+    pub(crate) is_ours: bool,
 }
 
-pub(crate) const OURS: Program = Program {
-    name: "ours",
+const OURS: Program = Program {
+    name: "ours, by wasm-smtp",
     file: "smtp_client",
+    is_ours: true,
+};
+const SESSION: Program = Program {
+    name: "smtp-session",
+    file: "smtp_session_client",
+    is_ours: true,
 };
 const UPSTREAM: Program = Program {
     name: "wasm-smtp-wasi 0.18",
     file: "upstream",
+    is_ours: false,
 };
 const PIPELINING: Program = Program {
     name: "wasm-smtp-wasi 0.18 with `pipelining`",
     file: "upstream_pipelining",
+    is_ours: false,
 };
 const LETTRE: Program = Program {
     name: "lettre 0.11",
     file: "lettre_sync",
+    is_ours: false,
 };
 const LETTRE_TOKIO: Program = Program {
     name: "lettre 0.11 on tokio",
     file: "lettre_tokio",
+    is_ours: false,
 };
 const MAIL_SEND: Program = Program {
     name: "mail-send 0.7",
     file: "mail_send_tokio",
+    is_ours: false,
 };
 const ASYNC_SMTP: Program = Program {
     name: "async-smtp 0.10",
     file: "async_smtp_tokio",
+    is_ours: false,
 };
 
 const ALL: &[Program] = &[
@@ -45,6 +58,8 @@ const ALL: &[Program] = &[
     MAIL_SEND,
     ASYNC_SMTP,
 ];
+/// smtp-session beside the same.
+const SESSIONS: &[Program] = &[SESSION, OURS, UPSTREAM, PIPELINING];
 /// Those that read a mail piece by piece.
 const STREAMING: &[Program] = &[OURS, UPSTREAM, PIPELINING];
 
@@ -56,6 +71,8 @@ pub(crate) enum Bar {
     /// Client flights of ours for each mail: at most. The closing alert is one
     /// more.
     Flights(f64),
+    /// Milliseconds of ours for each mail: at most.
+    Each(f64),
 }
 
 pub(crate) struct Measure {
@@ -65,6 +82,7 @@ pub(crate) struct Measure {
     pub(crate) kind: &'static str,
     pub(crate) count: usize,
     pub(crate) size: usize,
+    /// The first is what is measured, the others are what it is compared with.
     pub(crate) programs: &'static [Program],
     /// 20 ms each way.
     pub(crate) delay: bool,
@@ -191,5 +209,50 @@ pub(crate) const MEASURES: &[Measure] = &[
         programs: &[OURS, LETTRE_TOKIO, MAIL_SEND, ASYNC_SMTP],
         delay: true,
         bars: &[Bar::Ratio(LETTRE_TOKIO.file, 1.0 / 1.1)],
+    },
+    Measure {
+        name: "session-1kb",
+        kind: "mails",
+        count: 500,
+        size: 1000,
+        programs: SESSIONS,
+        delay: false,
+        bars: &[Bar::Ratio(UPSTREAM.file, 2.0)],
+    },
+    Measure {
+        name: "session-25mb",
+        kind: "mails",
+        count: 1,
+        size: 25_000_000,
+        programs: SESSIONS,
+        delay: false,
+        bars: &[Bar::Ratio(UPSTREAM.file, 3.0)],
+    },
+    Measure {
+        name: "session-25mb-stream",
+        kind: "stream",
+        count: 1,
+        size: 25_000_000,
+        programs: SESSIONS,
+        delay: false,
+        bars: &[Bar::Ratio(UPSTREAM.file, 3.0)],
+    },
+    Measure {
+        name: "session-delay",
+        kind: "mails",
+        count: 20,
+        size: 1000,
+        programs: SESSIONS,
+        delay: true,
+        bars: &[Bar::Each(45.0)],
+    },
+    Measure {
+        name: "session-sessions",
+        kind: "sessions",
+        count: 50,
+        size: 1000,
+        programs: SESSIONS,
+        delay: false,
+        bars: &[Bar::Flights(5.0)],
     },
 ];
