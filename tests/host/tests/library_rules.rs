@@ -134,6 +134,15 @@ fn every_error_of_tls_pump_is_documented_and_tested() {
 }
 
 #[test]
+fn every_error_of_smtp_session_is_documented_and_tested() {
+    let source = read("crates/smtp-session/src/error.rs");
+    let tests = ["auth", "connections", "failures"]
+        .map(|name| read(&format!("crates/smtp-session/tests/{name}.rs")))
+        .concat();
+    assert_documented_and_tested(&source, "ErrorKind", &tests);
+}
+
+#[test]
 fn every_error_of_wasm_smtp_wasi_is_documented_and_tested() {
     let errors = read("crates/wasm-smtp-wasi/src/error.rs");
     let (code, unit_tests) = errors.split_once("#[cfg(test)]").unwrap();
