@@ -2,10 +2,8 @@
 
 mod peer;
 
-use base64ct::{Base64, Encoding as _};
 use peer::{Act, Peer, Stream, now, say};
 use smtp_session::{Credentials, ErrorKind, Mechanism, Options, Phase, Security, Session};
-use std::sync::{Arc, Mutex};
 
 const TLS: Security = Security::Tls { exporter: None };
 
@@ -223,8 +221,10 @@ fn what_the_server_repeats_of_a_secret_is_taken_out() {
 #[cfg(feature = "scram")]
 mod scram {
     use super::*;
+    use base64ct::{Base64, Encoding as _};
     use hmac::{Hmac, KeyInit as _, Mac as _};
     use sha2::{Digest as _, Sha256};
+    use std::sync::{Arc, Mutex};
 
     struct Server {
         exporter: [u8; 32],

@@ -18,7 +18,7 @@ fn heap() -> usize {
     stats.bytes_allocated.wrapping_sub(stats.bytes_deallocated)
 }
 
-const LEN: usize = 25_000_000;
+const LEN: usize = 4_000_000;
 
 /// A mail that looks at the heap whenever it is read.
 struct Source {

@@ -23,6 +23,7 @@ pub(crate) enum Exchange {
 }
 
 /// What the server's side is bound to.
+#[cfg_attr(not(feature = "scram"), expect(dead_code, reason = "SCRAM's alone"))]
 pub(crate) struct Binding {
     /// The connection's `tls-exporter`.
     pub(crate) exporter: Option<[u8; 32]>,

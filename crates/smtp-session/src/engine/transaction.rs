@@ -156,7 +156,8 @@ impl Transaction {
             _ => CHUNK_LEN + most,
         };
         if self.content.capacity() - self.content.len() < most {
-            self.content.reserve_exact(len.saturating_sub(self.content.len()));
+            self.content
+                .reserve_exact(len.saturating_sub(self.content.len()));
         }
         self.lines
             .push(part, &mut self.content)
@@ -209,63 +210,71 @@ impl Transaction {
             if full || one_at_a_time {
                 break;
             }
-            match self.stage {
-                Stage::Body if self.ended || self.content.len() > CHUNK_LEN => {
-                    self.stage = if self.plan.reset {
-                        Stage::Reset
-                    } else {
-                        Stage::Mail
-                    };
-                }
-                Stage::Reset => {
-                    self.command(wire, What::Reset, "RSET", &mut log);
-                    self.stage = Stage::Mail;
-                }
-                Stage::Mail => {
-                    let line = self.mail(offers);
-                    self.command(wire, What::Mail, &line, &mut log);
-                    self.stage = Stage::Recipients;
-                }
-                Stage::Recipients => {
-                    let Some(recipient) = self.envelope.recipients().get(self.next) else {
-                        self.stage = Stage::Transfer;
-                        continue;
-                    };
-                    let line = commands::rcpt(recipient);
-                    self.command(wire, What::Rcpt(self.next), &line, &mut log);
-                    self.next += 1;
-                }
-                Stage::Transfer => {
-                    if !self.may_transfer() {
-                        break;
-                    }
-                    if self.plan.chunking {
-                        self.stage = Stage::Content;
-                    } else {
-                        self.command(wire, What::Data, "DATA", &mut log);
-                        self.stage = Stage::Initiation;
-                    }
-                }
-                Stage::Content if self.plan.chunking => {
-                    if !self.ended && self.content.len() <= CHUNK_LEN {
-                        break;
-                    }
-                    self.chunk(wire, &mut log);
-                }
-                Stage::Content => {
-                    if !self.text(wire, &mut log) {
-                        break;
-                    }
-                }
-                Stage::Quit => {
-                    if self.plan.quit {
-                        self.command(wire, What::Quit, "QUIT", &mut log);
-                    }
-                    self.stage = Stage::Done;
-                }
-                Stage::Body | Stage::Initiation | Stage::Done => break,
+            if !self.step(wire, offers, &mut log) {
+                break;
             }
         }
+    }
+
+    /// Queues the next of it; false when something has to come first.
+    fn step(&mut self, wire: &mut Wire, offers: &Capabilities, log: &mut impl FnMut(&str)) -> bool {
+        match self.stage {
+            Stage::Body if self.ended || self.content.len() > CHUNK_LEN => {
+                self.stage = if self.plan.reset {
+                    Stage::Reset
+                } else {
+                    Stage::Mail
+                };
+            }
+            Stage::Reset => {
+                self.command(wire, What::Reset, "RSET", log);
+                self.stage = Stage::Mail;
+            }
+            Stage::Mail => {
+                let line = self.mail(offers);
+                self.command(wire, What::Mail, &line, log);
+                self.stage = Stage::Recipients;
+            }
+            Stage::Recipients => {
+                let Some(recipient) = self.envelope.recipients().get(self.next) else {
+                    self.stage = Stage::Transfer;
+                    return true;
+                };
+                let line = commands::rcpt(recipient);
+                self.command(wire, What::Rcpt(self.next), &line, log);
+                self.next += 1;
+            }
+            Stage::Transfer => {
+                if !self.may_transfer() {
+                    return false;
+                }
+                if self.plan.chunking {
+                    self.stage = Stage::Content;
+                } else {
+                    self.command(wire, What::Data, "DATA", log);
+                    self.stage = Stage::Initiation;
+                }
+            }
+            Stage::Content if self.plan.chunking => {
+                if !self.ended && self.content.len() <= CHUNK_LEN {
+                    return false;
+                }
+                self.chunk(wire, log);
+            }
+            Stage::Content => {
+                if !self.text(wire, log) {
+                    return false;
+                }
+            }
+            Stage::Quit => {
+                if self.plan.quit {
+                    self.command(wire, What::Quit, "QUIT", log);
+                }
+                self.stage = Stage::Done;
+            }
+            Stage::Body | Stage::Initiation | Stage::Done => return false,
+        }
+        true
     }
 
     /// A short body leaves with its envelope when it can; a long one waits until
