@@ -108,6 +108,23 @@ fn a_long_initial_response_waits_for_its_challenge() {
     }
 }
 
+/// With PLAIN, other lengths are possible.
+#[test]
+fn a_command_has_at_most_512_octets() {
+    for (len, octets) in [(366, Some(509)), (367, None)] {
+        let replies = if octets.is_some() {
+            &["235 ok"][..]
+        } else {
+            &["334 ", "235 ok"]
+        };
+        let (stream, mut session) = open("AUTH PLAIN", replies);
+        let long = Credentials::password("user", &"p".repeat(len)).expect("credentials");
+        now(session.authenticate(&long)).expect("a login");
+        let line = &stream.lines()[1];
+        assert_eq!(line.len() + 2, octets.unwrap_or("AUTH PLAIN\r\n".len()));
+    }
+}
+
 #[test]
 fn a_failure_is_answered_as_the_mechanism_wants() {
     for (offer, answer) in [("AUTH XOAUTH2", ""), ("AUTH OAUTHBEARER", "AQ==")] {

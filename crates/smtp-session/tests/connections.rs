@@ -233,6 +233,24 @@ fn times_begin_anew_at_each_phase_and_reply() {
     );
 }
 
+/// A reply that is missing must not be made up for by that to QUIT.
+#[test]
+fn lmtp_says_quit_by_itself() {
+    let script = |line: &str| match line {
+        "LAST" => say("250 one of two"),
+        "QUIT" => say("250 bye"),
+        _ => Act::Good,
+    };
+    let stream = Stream::new(Peer::new(&FULL, script).lmtp());
+    let lmtp = Options::default().protocol(Protocol::Lmtp);
+    let expire = |_: Phase| Box::pin(ready(()));
+    let mut session = Session::with_options(stream, TLS, lmtp).with_deadlines(expire);
+    now(session.hello("client.example")).expect("LHLO");
+    let both = envelope(&["a@b", "c@d"]);
+    let error = now(session.send_and_quit(&both, Body::bytes("x"))).expect_err("one is missing");
+    assert_eq!(error.delivery(), Delivery::MaybeSent);
+}
+
 #[test]
 fn the_greeting_may_be_a_refusal() {
     for (greeting, transient) in [("554 no", false), ("421 busy", true), ("450 later", true)] {

@@ -351,6 +351,11 @@ fn what_is_missing_is_asked_for_again_once_behind_auth() {
         assert_eq!(first.is_ok(), again.starts_with("250"));
         assert_eq!(second.is_ok(), again.starts_with("250"));
         assert!(session.is_usable());
+        let lines = stream.lines();
+        assert!(!lines.iter().any(|line| line.starts_with("HELO")));
+        if again.starts_with("503") {
+            assert!(session.capabilities().has(Extension::Pipelining));
+        }
         let asked = stream
             .lines()
             .iter()

@@ -137,6 +137,8 @@ fn each_fault_by_its_line() {
     ] {
         assert_eq!(fast(&[body], normalize, true), Err(error), "{body:?}");
     }
+    let apart: &[&[u8]] = &[b"a\r\nb\r", b"c\r\n"];
+    assert_eq!(fast(apart, true, true), Err(BodyError::BareCr { line: 2 }));
     let mut lines = Lines::new(true);
     lines.refuse_eight_bit();
     let error = lines.push(b"a\nb\xe4\n", &mut Vec::new());
