@@ -66,8 +66,8 @@ fn a_reply_to_a_part_of_a_command_is_out_of_step() {
 #[test]
 fn a_chunk_that_was_taken_back_was_not_sent() {
     let mut engine = open(BOTH);
-    start(&mut engine, b"mail\r\n");
-    let len = engine.output().len() - "BDAT 6 LAST\r\nmail\r\n".len();
+    start(&mut engine, &b"mail\r\n".repeat(1000));
+    let len = engine.output().len() - "BDAT 6000 LAST\r\n".len() - 6000;
     engine.sent(len);
     engine.handle_input(b"250 ok\r\n550 no\r\n");
     let refused = error(&mut engine);
