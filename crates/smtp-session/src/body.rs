@@ -31,7 +31,8 @@ pub struct Form {
 pub(crate) struct Summary {
     /// Of its wire form, without doubled dots.
     pub(crate) len: u64,
-    pub(crate) is_eight_bit: bool,
+    /// The first line with a byte beyond ASCII.
+    pub(crate) eight_bit_line: Option<u64>,
 }
 
 impl Form {
@@ -69,6 +70,12 @@ impl Form {
         self.summary.map(|summary| summary.len).or(self.len)
     }
 
+    /// Whether 8BITMIME may be needed.
+    pub(crate) fn may_be_eight_bit(self) -> bool {
+        let known = self.summary.map(|summary| summary.eight_bit_line.is_some());
+        !self.binary && known.unwrap_or(true)
+    }
+
     pub(crate) fn summary(self) -> Option<Summary> {
         self.summary
     }
@@ -93,7 +100,7 @@ impl Form {
         lines.finish(&mut scratch)?;
         self.summary = Some(Summary {
             len: lines.len,
-            is_eight_bit: lines.is_eight_bit,
+            eight_bit_line: lines.eight_bit_line,
         });
         Ok(self)
     }

@@ -145,6 +145,12 @@ impl Error {
         self
     }
 
+    /// A reply too many came behind that which refused the mail.
+    pub(crate) fn doubted(mut self) -> Self {
+        self.0.delivery = Delivery::MaybeSent;
+        self
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind

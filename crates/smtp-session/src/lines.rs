@@ -21,8 +21,8 @@ pub(crate) struct Lines {
     binary: bool,
     /// A dot in front of a line is doubled.
     stuff: bool,
-    /// A byte beyond ASCII was seen.
-    pub(crate) is_eight_bit: bool,
+    /// The first line with a byte beyond ASCII.
+    pub(crate) eight_bit_line: Option<u64>,
     /// Of the whole body so far, without the dots that were put in.
     pub(crate) len: u64,
     /// Octets of the current line, without a CR that is held back.
@@ -40,7 +40,7 @@ impl Lines {
             eight_bit: true,
             binary: false,
             stuff: false,
-            is_eight_bit: false,
+            eight_bit_line: None,
             len: 0,
             column: 0,
             ends: 0,
@@ -110,7 +110,11 @@ impl Lines {
         self.holds_cr = block.ends_with(b"\r");
         let block = &block[..block.len() - usize::from(self.holds_cr)];
         let survey = Survey::of(block);
-        self.is_eight_bit |= survey.eight_bit;
+        if survey.eight_bit && self.eight_bit_line.is_none() {
+            let at = block.iter().position(|b| !b.is_ascii()).unwrap_or(0);
+            let ends = memchr::memchr_iter(b'\n', &block[..at]).count();
+            self.eight_bit_line = Some(self.line() + ends as u64);
+        }
         if survey.nul || (survey.eight_bit && !self.eight_bit) {
             return Err(self.fault(block));
         }

@@ -231,7 +231,8 @@ pub(crate) fn push_original(line: &mut String, original: &Address) {
             '\\' | '+' | '=' => {
                 let _ = write!(line, "\\x{{{:X}}}", u32::from(c));
             }
-            c if c <= ' ' || c == '\x7f' => {
+            // Beyond ASCII it may stand as it is with SMTPUTF8 only.
+            c if c <= ' ' || c >= '\x7f' => {
                 let _ = write!(line, "\\x{{{:X}}}", u32::from(c));
             }
             c => line.push(c),
@@ -334,7 +335,7 @@ mod tests {
         );
         assert_eq!(
             line(|l| push_original(l, &original("\"ü +\"@b"))),
-            " ORCPT=utf-8;\"ü\\x{20}\\x{2B}\"@b"
+            " ORCPT=utf-8;\"\\x{FC}\\x{20}\\x{2B}\"@b"
         );
         let by = DeliverBy::new(-5).expect("a time");
         assert_eq!(line(|l| push_deliver_by(l, by)), " BY=-5;N");

@@ -91,11 +91,27 @@ impl Reply {
         self.text.shrink_to_fit();
     }
 
-    /// Puts `***` where `secret` stands in the text.
-    pub(crate) fn redact(&mut self, secret: &str) {
-        if !secret.is_empty() && self.text.contains(secret) {
-            self.text = self.text.replace(secret, "***");
-        }
+    /// Puts `***` in place of each word that has a secret, or six characters of
+    /// one, in it: servers that repeat a line may cut it.
+    pub(crate) fn redact(&mut self, secrets: &[&str]) {
+        const TELLING_LEN: usize = 6;
+        let tells = |word: &str| {
+            secrets.iter().any(|secret| match secret.len() {
+                0 => false,
+                1..TELLING_LEN => word.contains(secret),
+                _ => {
+                    let mut parts = word.as_bytes().windows(TELLING_LEN);
+                    parts.any(|part| memchr::memmem::find(secret.as_bytes(), part).is_some())
+                }
+            })
+        };
+        let words = self.text.split_inclusive(char::is_whitespace);
+        let words = words.map(|word| {
+            let bare = word.trim_end();
+            let end = &word[bare.len()..];
+            [if tells(bare) { "***" } else { bare }, end].concat()
+        });
+        self.text = words.collect();
     }
 }
 
@@ -126,54 +142,56 @@ const SHOWN_LEN: usize = 512;
 /// Writes a server's text so that it can't do harm in a terminal or a log, nor
 /// tell to whom a mail goes.
 pub(crate) fn write_printable(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let mut end = SHOWN_LEN.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
+    let mut text = Reply::new(0, mask(text));
+    let len = text.text.len();
+    text.shorten(SHOWN_LEN);
+    for c in text.text.chars() {
+        match c {
+            '\n' => f.write_str(" / ")?,
+            c if is_harmful(c) => write!(f, "{}", c.escape_unicode())?,
+            c => f.write_char(c)?,
+        }
     }
-    let mut rest = &text[..end];
-    while let Some(at) = rest.find('@') {
-        let (before, after) = rest.split_at(at);
-        let start = address_start(before);
-        write_escaped(f, &before[..start])?;
-        f.write_str("***")?;
-        let apart = |c: char| c.is_whitespace() || c.is_control() || "<>,;\"'()".contains(c);
-        // A text that was cut may end in half an address.
-        rest = &after[after[1..].find(apart).map_or(after.len(), |len| len + 1)..];
-    }
-    write_escaped(f, rest)?;
-    if end < text.len() {
+    if text.text.len() < len {
         f.write_str(" ...")?;
     }
     Ok(())
 }
 
+/// Control characters, and what has no width or turns the direction of writing.
+fn is_harmful(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200b}'..='\u{202f}' | '\u{2060}'..='\u{206f}')
+}
+
+/// With `***` for each address.
+fn mask(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('@') {
+        let (before, after) = rest.split_at(at);
+        masked.push_str(&before[..address_start(before)]);
+        masked.push_str("***");
+        let apart = |c: char| c.is_whitespace() || c.is_control() || "<>,;\"'()".contains(c);
+        let len = after[1..].find(apart).map_or(after.len(), |len| len + 1);
+        rest = &after[len..];
+    }
+    masked + rest
+}
+
 /// Where the local part begins that `before` ends with.
 fn address_start(before: &str) -> usize {
     if let Some(quoted) = before.strip_suffix('"') {
-        return quoted.rfind('"').unwrap_or(0);
+        // A quotation mark behind a backslash is a part of it.
+        let mut quotes = quoted.rmatch_indices('"').map(|(at, _)| at);
+        return quotes
+            .find(|at| !quoted[..*at].ends_with('\\'))
+            .unwrap_or(0);
     }
     let apart = |c: char| c.is_whitespace() || c.is_control() || "<>,;:\"()[]".contains(c);
     before
         .char_indices()
         .rfind(|&(_, c)| apart(c))
         .map_or(0, |(at, c)| at + c.len_utf8())
-}
-
-fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    for c in text.chars() {
-        match c {
-            '\n' => f.write_str(" / ")?,
-            // Among them what turns the direction of writing.
-            c if c.is_control()
-                || ('\u{200b}'..='\u{202f}').contains(&c)
-                || ('\u{2060}'..='\u{206f}').contains(&c) =>
-            {
-                write!(f, "{}", c.escape_unicode())?;
-            }
-            c => f.write_char(c)?,
-        }
-    }
-    Ok(())
 }
 
 /// Source: RFC 3463 section 2, RFC 2034 section 4.
@@ -242,7 +260,10 @@ impl ReplyReader {
                 self.lines = 0;
                 let text = std::mem::take(&mut self.text);
                 let text = String::from_utf8_lossy(&text).into_owned();
-                return Ok(Some(Reply::new(self.code, text)));
+                let mut reply = Reply::new(self.code, text);
+                // What is no UTF-8 may have grown.
+                reply.shorten(MAX_REPLY_LEN);
+                return Ok(Some(reply));
             }
         }
         if self.line.len() + input.len() > MAX_REPLY_LINE_LEN {

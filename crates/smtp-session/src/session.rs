@@ -150,6 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
         self.engine.starttls();
         self.run(None).await?;
         let upgrade = Upgrade {
+            transcript: self.engine.take_transcript(),
             options: self.options,
             deadlines: self.deadlines,
         };
@@ -213,13 +214,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
         envelope: &Envelope,
         body: Body<'_>,
     ) -> Result<Receipt, Error> {
-        let receipt = self.transfer(envelope, body, true).await?;
+        let result = self.transfer(envelope, body, true).await;
         if self.is_usable() {
             self.engine.quit();
             let _ = self.run(None).await;
+            let _ = self.close().await;
+        } else if result.is_ok() {
+            let _ = self.close().await;
         }
-        let _ = self.close().await;
-        Ok(receipt)
+        result
     }
 
     /// Forgets a transaction that failed, and shows that the server is there. No
@@ -273,10 +276,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
             mut source,
             mut form,
         } = body;
-        // A short one is looked through by the engine, before it sends anything.
-        if let Source::Bytes(bytes) = source
-            && bytes.len() > PART_LEN
-        {
+        if let Source::Bytes(bytes) = source {
             form = form.survey(bytes).map_err(|error| {
                 let outcomes = vec![crate::Outcome::Unknown; envelope.recipients().len()];
                 Error::new(ErrorKind::Body(error), Phase::Mail).of_mail(
@@ -334,16 +334,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
             self.poll_read(cx, run);
         }
         loop {
-            let mut moved = self.poll_body(cx, run) | self.poll_write(cx, run);
+            if let Some(outcome) = self.engine.outcome() {
+                return Poll::Ready(outcome);
+            }
+            let mut moved = self.poll_body(cx, run);
+            if !self.engine.is_over() {
+                moved |= self.poll_write(cx, run);
+            }
             let goes_on = moved && self.engine.has_output() && run.unread_len < READ_EVERY;
             if !goes_on && !self.engine.is_over() {
                 run.unread_len = 0;
                 moved |= self.poll_read(cx, run);
             }
-            if let Some(outcome) = self.engine.outcome() {
-                return Poll::Ready(outcome);
-            }
-            if !moved {
+            if !moved && !self.engine.is_over() {
                 return Poll::Pending;
             }
         }
@@ -461,8 +464,8 @@ struct Run<'r, 'b> {
 }
 
 /// A session that waits for its stream to have TLS.
-#[derive(Debug)]
 pub struct Upgrade<D = NoDeadlines> {
+    transcript: Option<Transcript>,
     options: Options,
     deadlines: D,
 }
@@ -474,13 +477,25 @@ impl<D> Upgrade<D> {
     ///
     /// Source: RFC 3207 section 4.2.
     pub fn resume<T>(self, stream: T, exporter: Option<[u8; 32]>) -> Session<T, D> {
+        let mut engine = Engine::upgraded(Security::Tls { exporter }, self.options);
+        if let Some(transcript) = self.transcript {
+            engine.set_transcript(transcript);
+        }
         Session {
             stream,
-            engine: Engine::upgraded(Security::Tls { exporter }, self.options),
+            engine,
             options: self.options,
             deadlines: self.deadlines,
             unflushed: false,
         }
+    }
+}
+
+impl<D> fmt::Debug for Upgrade<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgrade")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 

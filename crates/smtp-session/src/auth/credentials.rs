@@ -1,7 +1,6 @@
 //! Who the client is, and what proves it.
 
 use super::Mechanism;
-use crate::Reply;
 use crate::error::InvalidInput;
 use std::fmt;
 use std::sync::Arc;
@@ -53,9 +52,7 @@ impl Credentials {
     /// other characters than RFC 6750 section 2.1 allows.
     pub fn oauth_token(user: &str, token: &str) -> Result<Self, InvalidInput> {
         check(user)?;
-        if user.chars().any(char::is_control) {
-            return Err(InvalidInput::new("a user name has control characters"));
-        }
+        check_name(user)?;
         let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
         if token.is_empty() || !token.bytes().all(fits) {
             return Err(InvalidInput::new(
@@ -77,11 +74,12 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// It is empty or has a NUL.
+    /// It is empty or has control characters.
     ///
     /// Source: RFC 4422 section 2 (authorization identity).
     pub fn act_as(mut self, user: &str) -> Result<Self, InvalidInput> {
         check(user)?;
+        check_name(user)?;
         let inner = Arc::make_mut(&mut self.0);
         inner.act_as = Some(Zeroizing::new(user.to_owned()));
         inner.mechanisms &= !(Mechanism::Login.bit() | Mechanism::XOAuth2.bit());
@@ -121,11 +119,6 @@ impl Credentials {
     pub(crate) fn allow(&self, mechanism: Mechanism) -> bool {
         self.0.mechanisms & mechanism.bit() != 0
     }
-
-    /// Takes the secret out of what a server says.
-    pub(crate) fn redact(&self, reply: &mut Reply) {
-        reply.redact(self.secret());
-    }
 }
 
 impl fmt::Debug for Credentials {
@@ -146,6 +139,16 @@ fn check(text: &str) -> Result<(), InvalidInput> {
     if text.is_empty() || text.contains('\0') {
         return Err(InvalidInput::new(
             "a user name or password is empty or has a NUL: give one without",
+        ));
+    }
+    Ok(())
+}
+
+/// U+0001 parts the fields of OAUTHBEARER (RFC 7628 section 3.1).
+fn check_name(user: &str) -> Result<(), InvalidInput> {
+    if user.chars().any(char::is_control) {
+        return Err(InvalidInput::new(
+            "a user name has control characters: give one without",
         ));
     }
     Ok(())

@@ -109,7 +109,7 @@ impl Exchange {
                 }
             }
             #[cfg(feature = "scram")]
-            Self::Scram(scram) => scram.respond(challenge, credentials),
+            Self::Scram(scram) => scram.respond(challenge),
         }
         .inspect(|_| {
             let _ = challenge;

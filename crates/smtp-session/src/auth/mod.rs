@@ -68,6 +68,11 @@ impl Mechanism {
         1 << self as u16
     }
 
+    /// Its challenges are prompts or reasons of failure, for people.
+    pub(crate) fn may_say_anything(self) -> bool {
+        matches!(self, Self::Login | Self::OAuthBearer | Self::XOAuth2)
+    }
+
     /// It is bound to the TLS connection.
     pub(crate) fn is_bound(self) -> bool {
         matches!(self, Self::ScramSha256Plus | Self::ScramSha1Plus)

@@ -71,6 +71,7 @@ pub(crate) struct Scram {
     gs2_len: usize,
     nonce: String,
     bare: Zeroizing<String>,
+    password: Zeroizing<String>,
     state: State,
 }
 
@@ -123,6 +124,7 @@ impl Scram {
             binding: [gs2.as_bytes(), exporter.as_ref().map_or(&[], |data| data)].concat(),
             bare: Zeroizing::new(format!("n={},r={nonce}", user.as_str())),
             nonce,
+            password: prepare(credentials.secret())?,
             state: State::First,
         })
     }
@@ -137,11 +139,7 @@ impl Scram {
         matches!(self.state, State::Verified)
     }
 
-    pub(super) fn respond(
-        &mut self,
-        challenge: &[u8],
-        credentials: &Credentials,
-    ) -> Result<Response, &'static str> {
+    pub(super) fn respond(&mut self, challenge: &[u8]) -> Result<Response, &'static str> {
         const ODD: &str = "the server's part of SCRAM is not as RFC 5802 has it";
         let challenge = std::str::from_utf8(challenge).map_err(|_| ODD)?;
         match &self.state {
@@ -152,7 +150,7 @@ impl Scram {
                         "the server asks for fewer than 4096 or more than 1000000 rounds of SCRAM",
                     );
                 }
-                self.prove(challenge, &first, credentials)
+                Ok(self.prove(challenge, &first))
             }
             State::Final(expected) => {
                 let mut attributes = challenge.split(',');
@@ -174,13 +172,8 @@ impl Scram {
     }
 
     /// `client-final-message`: RFC 5802 section 3.
-    fn prove(
-        &mut self,
-        server_first: &str,
-        first: &ServerFirst<'_>,
-        credentials: &Credentials,
-    ) -> Result<Response, &'static str> {
-        let password = prepare(credentials.secret())?;
+    fn prove(&mut self, server_first: &str, first: &ServerFirst<'_>) -> Response {
+        let password = &self.password;
         let hash = self.hash;
         let salted = hash.salted(password.as_bytes(), &first.salt, first.iterations);
         let client_key = hash.hmac(&salted, b"Client Key");
@@ -199,8 +192,7 @@ impl Scram {
         let server_key = hash.hmac(&salted, b"Server Key");
         self.state = State::Final(hash.hmac(&server_key, message.as_bytes()));
         let proof = Zeroizing::new(Base64::encode_string(&proof));
-        let last = format!("{without_proof},p={}", proof.as_str());
-        Ok(Zeroizing::new(last.into_bytes()))
+        Zeroizing::new([without_proof.as_bytes(), b",p=", proof.as_bytes()].concat())
     }
 }
 

@@ -35,6 +35,13 @@ impl Auth {
     pub(super) fn end(&self) -> u64 {
         self.end
     }
+
+    /// Takes what was sent out of what the server says.
+    pub(super) fn redact(&self, reply: &mut Reply) {
+        let sent = self.sent.iter().map(|line| line.trim_end_matches('='));
+        let secrets: Vec<_> = sent.chain([self.credentials.secret()]).collect();
+        reply.redact(&secrets);
+    }
 }
 
 impl Engine {
@@ -101,14 +108,12 @@ impl Engine {
     pub(super) fn on_auth_reply(
         &mut self,
         mut auth: Box<Auth>,
-        mut reply: Reply,
+        reply: Reply,
     ) -> Result<Option<Operation>, ErrorKind> {
         if reply.code() == 334 {
             self.respond(&mut auth, &reply)?;
             return Ok(Some(Operation::Auth(auth)));
         }
-        auth.credentials.redact(&mut reply);
-        auth.sent.iter().for_each(|line| reply.redact(line));
         if reply.is_positive() {
             if !auth.exchange.is_complete() {
                 self.usable = false;
@@ -174,7 +179,7 @@ impl Engine {
 fn decode(mechanism: Mechanism, text: &str) -> Option<Vec<u8>> {
     match Base64::decode_vec(text.trim()) {
         Ok(challenge) => Some(challenge),
-        Err(_) if matches!(mechanism, Mechanism::Login) => Some(Vec::new()),
+        Err(_) if mechanism.may_say_anything() => Some(Vec::new()),
         Err(_) => None,
     }
 }

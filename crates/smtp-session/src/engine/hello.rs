@@ -79,12 +79,12 @@ impl Engine {
             Step::Greeting => self.usable = false,
             Step::Ehlo if reply.is_positive() => {
                 self.capabilities = Capabilities::of(&reply);
-                self.asked = true;
+                (self.known, self.asked) = (true, true);
                 return Ok(None);
             }
             // Some servers want to be asked once only.
             Step::Ehlo if hello.again && reply.is_permanent() => {
-                self.asked = true;
+                (self.known, self.asked) = (true, true);
                 return Ok(None);
             }
             // RFC 5321 section 3.2: an old server.
@@ -93,7 +93,7 @@ impl Engine {
             }
             Step::Helo if reply.is_positive() => {
                 self.capabilities = Capabilities::default();
-                self.asked = true;
+                (self.known, self.asked) = (true, true);
                 return Ok(None);
             }
             Step::Ehlo | Step::Helo => {}

@@ -2,7 +2,9 @@
 
 use super::transaction::{Plan, Transaction};
 use super::{Engine, Operation, Protocol, Security, unsent};
-use crate::{Delivery, Envelope, Error, ErrorKind, Extension, Form, Phase, Receipt, Reply};
+use crate::{
+    BodyError, Delivery, Envelope, Error, ErrorKind, Extension, Form, Phase, Receipt, Reply,
+};
 use std::io;
 
 impl Engine {
@@ -50,7 +52,14 @@ impl Engine {
             }
             return;
         }
-        let lacks = self.first_missing(envelope, form).is_some();
+        // What a server offers behind AUTH may be more.
+        let limit = self.capabilities.size_limit();
+        let lacks = self.first_missing(envelope, form).is_some()
+            || form
+                .declared()
+                .zip(limit)
+                .is_some_and(|(len, limit)| len > limit)
+            || (form.may_be_eight_bit() && !self.capabilities.has(Extension::EightBitMime));
         if lacks && !self.asked && !self.ehlo_domain.is_empty() {
             let Operation::Hello(hello) = self.start_hello(true) else {
                 unreachable!("it begins with a hello")
@@ -78,6 +87,14 @@ impl Engine {
             return self.finish(Err(unsent(Error::new(kind, Phase::Mail), envelope)));
         }
         let offers = |extension| self.capabilities.has(extension);
+        let known = form.summary().and_then(|summary| summary.eight_bit_line);
+        if let Some(line) = known
+            && form.may_be_eight_bit()
+            && !offers(Extension::EightBitMime)
+        {
+            let kind = ErrorKind::Body(BodyError::EightBit { line });
+            return self.finish(Err(unsent(Error::new(kind, Phase::Mail), envelope)));
+        }
         let pipelining = self.options.pipelining && offers(Extension::Pipelining);
         // Chunk by chunk, each with a round trip, DATA is faster.
         let chunking = self.options.chunking && offers(Extension::Chunking) && pipelining;
@@ -100,6 +117,7 @@ impl Engine {
                 transaction.envelope,
             )));
         }
+        self.doubtful = false;
         self.operation = Some(Operation::Mail(Box::new(transaction)));
     }
 
@@ -185,19 +203,21 @@ impl Engine {
         if matches!(kind, ErrorKind::Protocol(_)) {
             mail.distrust(&self.wire);
         }
+        self.doubtful = mail.is_offered(&self.wire);
         let delivery = mail.delivery(&self.wire);
         if delivery == Delivery::Sent {
             return self.deliver(mail);
         }
         // Why the server ends the connection, rather than that it does.
         let kind = match (kind, mail.failure.take()) {
-            (ErrorKind::Closed | ErrorKind::Io(_), Some((kind, _))) => kind,
+            (ErrorKind::Closed | ErrorKind::Io(_) | ErrorKind::TimedOut, Some((kind, _))) => kind,
             (kind, _) => kind,
         };
         let kind = match (kind, mail.closing.take()) {
-            (ErrorKind::Closed | ErrorKind::Io(_) | ErrorKind::Refused(_), Some(reply)) => {
-                ErrorKind::Closing(reply)
-            }
+            (
+                ErrorKind::Closed | ErrorKind::Io(_) | ErrorKind::TimedOut | ErrorKind::Refused(_),
+                Some(reply),
+            ) => ErrorKind::Closing(reply),
             (kind, _) => kind,
         };
         let error = Error::new(kind, phase);

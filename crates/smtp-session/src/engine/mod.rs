@@ -12,7 +12,8 @@ mod wire;
 
 use crate::transcript::{self, Speaker, Transcript};
 use crate::{
-    Capabilities, Delivery, Envelope, Error, ErrorKind, Form, Mechanism, Phase, Receipt, Reply,
+    Capabilities, Credentials, Delivery, Envelope, Error, ErrorKind, Form, Mechanism, Phase,
+    Receipt, Reply,
 };
 use authenticate::Auth;
 use hello::Hello;
@@ -48,7 +49,9 @@ pub struct Engine {
     ehlo_domain: String,
     greeted: bool,
     capabilities: Capabilities,
-    /// They are of this phase of the session.
+    /// The server has been asked for them.
+    known: bool,
+    /// And not before AUTH.
     asked: bool,
     /// By what AUTH succeeded.
     mechanism: Option<Mechanism>,
@@ -57,6 +60,10 @@ pub struct Engine {
     usable: bool,
     /// The server goes on in TLS.
     upgrading: bool,
+    /// The end of the mail that failed last was offered.
+    doubtful: bool,
+    /// What had become of a mail when another operation began.
+    given_up: Option<Delivery>,
     operation: Option<Operation>,
     outcome: Option<Result<Option<Receipt>, Error>>,
     transcript: Option<Transcript>,
@@ -71,6 +78,11 @@ enum Operation {
     /// A mail; behind EHLO, if what it needs may be offered now.
     Mail(Box<Transaction>),
     MailAfter(Hello, Box<(Envelope, Form, bool)>),
+    /// AUTH, behind RSET.
+    AuthAfter {
+        end: u64,
+        credentials: Credentials,
+    },
     Reset {
         end: u64,
     },
@@ -92,11 +104,14 @@ impl Engine {
             ehlo_domain: String::new(),
             greeted: false,
             capabilities: Capabilities::default(),
+            known: false,
             asked: false,
             mechanism: None,
             needs_reset: false,
             usable: true,
             upgrading: false,
+            doubtful: false,
+            given_up: None,
             operation: None,
             outcome: None,
             transcript: None,
@@ -115,6 +130,10 @@ impl Engine {
     /// Reads along.
     pub fn set_transcript(&mut self, transcript: Transcript) {
         self.transcript = Some(transcript);
+    }
+
+    pub(crate) fn take_transcript(&mut self) -> Option<Transcript> {
+        self.transcript.take()
     }
 
     /// What is to be written; it counts as offered to the stream, so call it only
@@ -143,6 +162,9 @@ impl Engine {
         while !input.is_empty() {
             if self.operation.is_none() {
                 return self.surplus(input);
+            }
+            if !self.wire.reader.is_amid() {
+                self.wire.began = self.wire.written();
             }
             match self.wire.reader.read(&mut input) {
                 Ok(None) => return,
@@ -201,7 +223,10 @@ impl Engine {
             Some(Operation::Auth(_)) => Phase::Auth,
             Some(Operation::Mail(mail)) => mail.phase(&self.wire),
             Some(Operation::Quit { .. }) => Phase::Quit,
-            Some(Operation::Reset { .. } | Operation::Noop { .. }) | None => Phase::Command,
+            Some(
+                Operation::AuthAfter { .. } | Operation::Reset { .. } | Operation::Noop { .. },
+            )
+            | None => Phase::Command,
         }
     }
 
@@ -231,13 +256,13 @@ impl Engine {
         self.usable && self.operation.is_none()
     }
 
-    /// What has become of a mail whose operation was given up: `None` when that
-    /// was another operation, or is over.
+    /// What has become of a mail whose operation was given up; `None` when none
+    /// was. It stays known, as the session ends with it.
     pub fn given_up(&self) -> Option<Delivery> {
         match &self.operation {
             Some(Operation::Mail(mail)) => Some(mail.delivery(&self.wire)),
             Some(Operation::MailAfter(..)) => Some(Delivery::NotSent),
-            _ => None,
+            _ => self.given_up,
         }
     }
 
@@ -250,7 +275,7 @@ impl Engine {
         self.outcome = Some(outcome);
     }
 
-    fn on_reply(&mut self, reply: Reply) {
+    fn on_reply(&mut self, mut reply: Reply) {
         let phase = self.phase();
         let Some(operation) = self.operation.take() else {
             return;
@@ -258,7 +283,12 @@ impl Engine {
         if let Operation::Mail(mail) = operation {
             return self.on_mail_reply(mail, reply, phase);
         }
-        if operation.end() > self.wire.written() {
+        if let Operation::Auth(auth) = &operation
+            && reply.code() != 334
+        {
+            auth.redact(&mut reply);
+        }
+        if operation.end() > self.wire.began {
             let kind = match reply.code() {
                 421 => ErrorKind::Closing(reply),
                 _ => OUT_OF_STEP,
@@ -282,7 +312,10 @@ impl Engine {
                     return self.finish(Err(unsent(error, mail.0)));
                 }
             },
-            Operation::StartTls { .. } | Operation::Reset { .. } | Operation::Noop { .. }
+            Operation::StartTls { .. }
+            | Operation::AuthAfter { .. }
+            | Operation::Reset { .. }
+            | Operation::Noop { .. }
                 if !reply.is_positive() =>
             {
                 Err(ErrorKind::Refused(reply))
@@ -292,6 +325,10 @@ impl Engine {
                 self.usable = false;
                 self.upgrading = true;
                 Ok(None)
+            }
+            Operation::AuthAfter { credentials, .. } => {
+                self.needs_reset = false;
+                return self.begin_auth(credentials);
             }
             Operation::Reset { .. } => {
                 self.needs_reset = false;
@@ -325,6 +362,9 @@ impl Engine {
                 } = receipt;
                 let error = error.of_mail(Delivery::MaybeSent, envelope, outcomes);
                 self.outcome = Some(Err(error));
+            }
+            Some(Err(error)) if self.doubtful && !b"421".starts_with(first) => {
+                self.outcome = Some(Err(error.doubted()));
             }
             Some(Ok(None)) if self.upgrading => self.refuse(
                 ErrorKind::Protocol("something in plaintext behind its reply to STARTTLS"),
@@ -394,6 +434,7 @@ impl Operation {
             Self::Hello(hello) | Self::MailAfter(hello, _) => hello.end(),
             Self::Auth(auth) => auth.end(),
             Self::StartTls { end }
+            | Self::AuthAfter { end, .. }
             | Self::Reset { end }
             | Self::Noop { end }
             | Self::Quit { end } => *end,

@@ -21,7 +21,8 @@ impl Transaction {
     /// Takes the reply to the oldest command. After an error replies and commands
     /// can't be paired any more.
     pub(super) fn on_reply(&mut self, reply: Reply, wire: &mut Wire) -> Result<(), ErrorKind> {
-        let is_early = |head: &Expected| head.end > wire.written();
+        let began = wire.began;
+        let is_early = |head: &Expected| head.end > began;
         let amid_content = match self.expected.front() {
             None => !self.plan.chunking && self.stage == Stage::Content,
             Some(head) => is_early(head) && matches!(head.what, What::Chunk | What::Final),
@@ -29,7 +30,11 @@ impl Transaction {
         if self.expected.front().is_none_or(is_early) {
             return Err(match reply.code() {
                 421 => ErrorKind::Closing(reply),
-                _ if amid_content && is_refusal(&reply) => ErrorKind::Refused(reply),
+                // Its end is not out, and never will be.
+                _ if amid_content && is_refusal(&reply) => {
+                    self.final_refused = true;
+                    ErrorKind::Refused(reply)
+                }
                 _ => OUT_OF_STEP,
             });
         }
@@ -220,7 +225,7 @@ impl Transaction {
         }
     }
 
-    fn is_offered(&self, wire: &Wire) -> bool {
+    pub(super) fn is_offered(&self, wire: &Wire) -> bool {
         self.final_end.is_some_and(|end| wire.offered() >= end)
     }
 
@@ -239,6 +244,8 @@ impl Transaction {
             return Phase::DataBlock;
         };
         match head.what {
+            // What is still said is waited for, but not long.
+            _ if self.closing.is_some() => Phase::Quit,
             What::Reset => Phase::Command,
             What::Mail => Phase::Mail,
             What::Rcpt(_) => Phase::Rcpt,

@@ -8,17 +8,17 @@ impl Engine {
     pub fn hello(&mut self, ehlo_domain: &str) {
         let printable = |b: u8| matches!(b, b'!'..=b'~');
         let fits = (1..=255).contains(&ehlo_domain.len()) && ehlo_domain.bytes().all(printable);
-        if !fits {
-            return self.refuse(
+        if !self.begin(Phase::Ehlo) {
+        } else if !fits {
+            self.refuse(
                 ErrorKind::Invalid(
                     "the EHLO name has to be 1 to 255 printable ASCII characters: a domain, or an address like [192.0.2.1]",
                 ),
                 Phase::Ehlo,
             );
-        }
-        if self.begin(Phase::Ehlo) {
+        } else {
             ehlo_domain.clone_into(&mut self.ehlo_domain);
-            let again = self.asked;
+            let again = self.known;
             self.operation = Some(self.start_hello(again));
         }
     }
@@ -26,14 +26,13 @@ impl Engine {
     /// Starts STARTTLS. Once it succeeded, the stream belongs to TLS, and an
     /// engine made by [`upgraded`](Self::upgraded) goes on.
     pub fn starttls(&mut self) {
-        if self.security != Security::Plaintext {
+        if !self.begin(Phase::StartTls) {
+        } else if self.security != Security::Plaintext {
             let kind = ErrorKind::Invalid("the session has TLS already: leave STARTTLS out");
-            return self.refuse(kind, Phase::StartTls);
-        }
-        if !self.capabilities.has(Extension::StartTls) {
-            return self.refuse(ErrorKind::Unsupported(Extension::StartTls), Phase::StartTls);
-        }
-        if self.begin(Phase::StartTls) {
+            self.refuse(kind, Phase::StartTls);
+        } else if !self.capabilities.has(Extension::StartTls) {
+            self.refuse(ErrorKind::Unsupported(Extension::StartTls), Phase::StartTls);
+        } else {
             self.queue_line("STARTTLS");
             let end = self.wire.queued();
             self.operation = Some(Operation::StartTls { end });
@@ -42,11 +41,22 @@ impl Engine {
 
     /// Starts [`Session::authenticate`](crate::Session::authenticate).
     pub fn authenticate(&mut self, credentials: &Credentials) {
-        if self.begin(Phase::Auth) {
-            match self.start_auth(credentials.clone(), 0) {
-                Ok(operation) => self.operation = Some(operation),
-                Err(kind) => self.finish(Err(Error::new(kind, Phase::Auth))),
-            }
+        if !self.begin(Phase::Auth) {
+        } else if self.needs_reset {
+            // AUTH is not allowed within a transaction (RFC 4954 section 4).
+            self.queue_line("RSET");
+            let end = self.wire.queued();
+            let credentials = credentials.clone();
+            self.operation = Some(Operation::AuthAfter { end, credentials });
+        } else {
+            self.begin_auth(credentials.clone());
+        }
+    }
+
+    pub(super) fn begin_auth(&mut self, credentials: Credentials) {
+        match self.start_auth(credentials, 0) {
+            Ok(operation) => self.operation = Some(operation),
+            Err(kind) => self.finish(Err(Error::new(kind, Phase::Auth))),
         }
     }
 
@@ -80,13 +90,22 @@ impl Engine {
     /// Whether an operation can begin; otherwise its outcome is there.
     pub(super) fn begin(&mut self, phase: Phase) -> bool {
         self.outcome = None;
-        // One that was given up: its replies are still to come.
+        self.given_up = self.given_up();
+        // One that was given up: its replies are still to come, and what is left
+        // of it must not go out.
         if self.operation.take().is_some() || self.wire.reader.is_amid() {
+            self.wire.discard();
             self.usable = false;
         }
         if !self.usable {
             self.refuse(ErrorKind::Unusable, phase);
+            return false;
         }
-        self.usable
+        if !self.greeted && phase != Phase::Ehlo {
+            let kind = ErrorKind::Invalid("the session has not begun: call `hello` first");
+            self.refuse(kind, phase);
+            return false;
+        }
+        true
     }
 }

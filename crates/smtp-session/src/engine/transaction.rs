@@ -297,9 +297,9 @@ impl Transaction {
         let known = self.form.summary();
         let exact = self.ended.then_some(self.lines.len);
         let eight_bit = match known {
-            Some(known) => known.is_eight_bit,
+            Some(known) => known.eight_bit_line.is_some(),
             // What is not seen yet may be.
-            None => self.lines.is_eight_bit || !self.ended,
+            None => self.lines.eight_bit_line.is_some() || !self.ended,
         };
         let encoding = if self.form.is_binary() {
             Encoding::BinaryMime

@@ -18,6 +18,8 @@ pub(crate) struct Wire {
     /// `out` has a secret in it.
     secret: bool,
     pub(crate) reader: ReplyReader,
+    /// Up to where the stream had taken output when the reply that is read began.
+    pub(crate) began: u64,
     /// Complete replies so far.
     pub(crate) replies: u64,
 }
@@ -94,6 +96,16 @@ impl Wire {
         let len = usize::try_from(position - self.base).expect("within the buffer");
         self.out.truncate(len);
         self.offered = self.offered.min(position);
+    }
+
+    /// Forgets what waits.
+    pub(crate) fn discard(&mut self) {
+        let written = self.written();
+        self.wipe();
+        self.out.clear();
+        self.start = 0;
+        self.base = written;
+        self.offered = self.offered.min(written);
     }
 
     fn wipe(&mut self) {

@@ -52,7 +52,8 @@ fn fast(parts: &[&[u8]], normalize: bool, stuff: bool) -> Result<Vec<u8>, BodyEr
     let bare = slow(&parts.concat(), normalize, false);
     let len = bare.expect("what the fast one takes").len() as u64;
     assert_eq!(lines.len, len, "dots that were put in do not count");
-    assert_eq!(lines.is_eight_bit, !out.is_ascii());
+    let line = out.split(|&b| b == b'\n').position(|line| !line.is_ascii());
+    assert_eq!(lines.eight_bit_line, line.map(|line| line as u64 + 1));
     Ok(out)
 }
 

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub(crate) mod client;
+pub(crate) mod hesitant;
 
 use futures_io::{AsyncRead, AsyncWrite};
 use std::collections::VecDeque;
@@ -313,6 +314,15 @@ impl Link {
         self.up.iter().copied()
     }
 
+    /// The server works. Who waited for room is woken when there is some.
+    fn wake_by_work(&mut self, cx: &Context<'_>) {
+        let before = self.up.len();
+        self.work();
+        if self.up.len() < before {
+            cx.waker().wake_by_ref();
+        }
+    }
+
     /// The server reads as long as what it says finds room.
     fn work(&mut self) {
         loop {
@@ -387,11 +397,11 @@ impl Stream {
 impl AsyncRead for Stream {
     fn poll_read(
         self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         self.see(|link| {
-            link.work();
+            link.wake_by_work(cx);
             let len = buf.len().min(link.down.len()).min(link.shape.read_len);
             if len == 0 {
                 return if link.ended {
@@ -412,11 +422,11 @@ impl AsyncRead for Stream {
 impl AsyncWrite for Stream {
     fn poll_write(
         self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.see(|link| {
-            link.work();
+            link.wake_by_work(cx);
             link.offered = buf.to_vec();
             let room = link.shape.buffer_len.saturating_sub(link.up.len());
             let mut len = buf.len().min(room).min(link.shape.write_len);

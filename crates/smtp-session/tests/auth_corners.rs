@@ -1,0 +1,208 @@
+//! AUTH, and what it changes, in places that are easy to get wrong.
+
+mod peer;
+
+use base64ct::{Base64, Encoding as _};
+use peer::client::{at, open, send};
+use peer::{Act, Peer, now, say};
+use smtp_session::{Credentials, Error, ErrorKind, Extension, Reply};
+
+/// AUTH behind a transaction that failed.
+#[test]
+fn auth_behind_a_refused_mail_is_not_within_its_transaction() {
+    let mut open_mail = false;
+    let peer = Peer::new(&["AUTH PLAIN"], move |line| {
+        if line.starts_with("MAIL") {
+            open_mail = true;
+        }
+        if line == "RSET" || line.starts_with("EHLO") {
+            open_mail = false;
+        }
+        if line.starts_with("RCPT") {
+            return say("530 5.7.0 log in first");
+        }
+        if line.starts_with("AUTH") && open_mail {
+            return say("503 5.5.1 not within a transaction");
+        }
+        if line.starts_with("AUTH") {
+            return say("235 in");
+        }
+        Act::Good
+    });
+    let (stream, mut session) = open(peer);
+    send(&mut session, &["a@b"], "x").expect_err("refused");
+    assert!(session.is_usable());
+    let credentials = Credentials::password("user", "secret").expect("credentials");
+    let result = now(session.authenticate(&credentials));
+    assert!(result.is_ok(), "{result:?} {:?}", stream.lines());
+}
+
+/// Secrets that a server repeats.
+fn auth_error(reply: &str) -> Error {
+    let reply = reply.to_owned();
+    let peer = Peer::new(&["AUTH PLAIN"], move |line| {
+        match line.starts_with("AUTH") {
+            true => say(&reply),
+            false => Act::Good,
+        }
+    });
+    let (_, mut session) = open(peer);
+    let credentials = Credentials::password("user", "secret").expect("credentials");
+    now(session.authenticate(&credentials)).expect_err("refused")
+}
+
+#[test]
+fn a_421_to_auth_does_not_repeat_the_secret() {
+    let error = auth_error("421 4.7.0 what is AUTH PLAIN AHVzZXIAc2VjcmV0 or secret");
+    let text = error.reply().expect("a reply").text();
+    assert!(
+        !text.contains("AHVzZXIAc2VjcmV0") && !text.contains("secret"),
+        "{text}"
+    );
+    assert!(!error.to_string().contains("secret"), "{error}");
+}
+
+#[test]
+fn a_part_of_what_was_sent_is_not_repeated() {
+    // All but the last character, as of a server that cuts what it repeats.
+    let error = auth_error("501 5.5.2 what is AUTH PLAIN AHVzZXIAc2VjcmV...");
+    let text = error.to_string();
+    assert!(!text.contains("AHVzZXIAc2VjcmV"), "{text}");
+}
+
+/// Hello.
+#[test]
+fn a_second_ehlo_behind_auth_that_is_answered_by_503_changes_nothing() {
+    for helo in ["250 mail.example", "503 5.5.1 twice"] {
+        let mut asked = false;
+        let peer = Peer::new(&["AUTH PLAIN", "PIPELINING", "8BITMIME"], move |line| {
+            if line.starts_with("EHLO") && std::mem::replace(&mut asked, true) {
+                return say("503 5.5.1 you have said so already");
+            }
+            if line.starts_with("HELO") {
+                return say(helo);
+            }
+            if line.starts_with("AUTH") {
+                return say("235 in");
+            }
+            Act::Good
+        });
+        let (stream, mut session) = open(peer);
+        let credentials = Credentials::password("user", "secret").expect("credentials");
+        now(session.authenticate(&credentials)).expect("in");
+        let again = now(session.hello("client.example")).cloned();
+        assert!(again.is_ok(), "{again:?} {:?}", stream.lines());
+        assert!(
+            session.capabilities().has(Extension::EightBitMime),
+            "{:?}",
+            stream.lines()
+        );
+    }
+}
+
+#[test]
+fn what_the_body_needs_is_asked_for_behind_auth_too() {
+    for (first, body) in [
+        ("250-hi\r\n250 AUTH PLAIN\r\n", "\u{e4}".to_owned()),
+        (
+            "250-hi\r\n250-AUTH PLAIN\r\n250-SIZE 10\r\n250 8BITMIME\r\n",
+            "x".repeat(50),
+        ),
+    ] {
+        let mut asked = false;
+        let peer = Peer::new(&["8BITMIME", "SIZE 1000"], move |line| {
+            if line.starts_with("EHLO") && !std::mem::replace(&mut asked, true) {
+                return Act::Say(first.to_owned());
+            }
+            if line.starts_with("AUTH") {
+                return say("235 in");
+            }
+            Act::Good
+        });
+        let (stream, mut session) = open(peer);
+        let credentials = Credentials::password("user", "secret").expect("credentials");
+        now(session.authenticate(&credentials)).expect("in");
+        let result = send(&mut session, &["a@b"], &body);
+        assert!(result.is_ok(), "{result:?} {:?}", stream.lines());
+    }
+}
+
+/// A password that SASLprep forbids.
+#[test]
+fn a_password_that_scram_does_not_allow_is_the_callers_fault() {
+    let peer = Peer::new(&["AUTH SCRAM-SHA-256"], |line| {
+        let Some(encoded) = line.strip_prefix("AUTH SCRAM-SHA-256 ") else {
+            return Act::Good;
+        };
+        let first = String::from_utf8(Base64::decode_vec(encoded).expect("base64")).expect("text");
+        let nonce = first.rsplit("r=").next().expect("a nonce");
+        say(&format!(
+            "334 {}",
+            Base64::encode_string(format!("r={nonce}more,s=c2FsdA==,i=4096").as_bytes())
+        ))
+    });
+    let (_, mut session) = open(peer);
+    let credentials = Credentials::password("user", "pass\u{7}word").expect("credentials");
+    let error = now(session.authenticate(&credentials)).expect_err("not allowed");
+    assert!(
+        matches!(error.kind(), ErrorKind::Credentials(_)),
+        "{error:?}: {error}"
+    );
+    assert!(session.is_usable());
+}
+
+/// OAUTHBEARER with a control character.
+#[test]
+fn no_field_of_oauthbearer_has_its_separator() {
+    let credentials = Credentials::oauth_token("user", "tok").expect("credentials");
+    let Ok(credentials) = credentials.act_as("x\u{1}host=evil\u{1}") else {
+        return;
+    };
+    let peer = Peer::new(&["AUTH OAUTHBEARER"], at("none", Act::Good));
+    let (stream, mut session) = open(peer);
+    let _ = now(session.authenticate(&credentials));
+    let line = stream.lines().pop().expect("a line");
+    let sent = Base64::decode_vec(line.rsplit(' ').next().expect("a word")).expect("base64");
+    let fields = sent.split(|&b| b == 1).count();
+    assert_eq!(fields, 4, "{:?}", String::from_utf8_lossy(&sent));
+}
+
+/// The reason of a failure is no base64.
+#[test]
+fn a_failure_of_xoauth2_may_have_any_text() {
+    let mut asked = false;
+    let peer = Peer::new(&["AUTH XOAUTH2"], move |line| match line {
+        _ if line.starts_with("AUTH") => {
+            asked = true;
+            say("334 {\"status\":\"401\"}")
+        }
+        "" if asked => say("535 5.7.8 expired"),
+        _ => Act::Good,
+    });
+    let (_, mut session) = open(peer);
+    let credentials = Credentials::oauth_token("user", "tok").expect("credentials");
+    let error = now(session.authenticate(&credentials)).expect_err("refused");
+    assert_eq!(error.reply().map(Reply::code), Some(535), "{error}");
+}
+
+/// Nothing is sent once what was there is out of step.
+#[test]
+fn no_secret_leaves_behind_a_surplus_reply() {
+    let (stream, mut session) = open(Peer::good(&["AUTH PLAIN"]));
+    stream.inject("250 surplus\r\n");
+    let credentials = Credentials::password("user", "secret").expect("credentials");
+    now(session.authenticate(&credentials)).expect_err("out of step");
+    let written: Vec<u8> = stream.see(|link| {
+        link.peer
+            .read
+            .iter()
+            .copied()
+            .chain(link.waiting())
+            .collect()
+    });
+    assert!(
+        !String::from_utf8_lossy(&written).contains("AUTH"),
+        "{:?}",
+        String::from_utf8_lossy(&written)
+    );
+}
