@@ -38,9 +38,16 @@ xflags::xflags! {
             optional --seconds seconds: u32
         }
         /// Talks to a mail lab's bad TLS servers: its `up badcerts` piped into this.
+        /// `cargo xtask interop mail --lab FOLDER`: sends mails to its other servers.
         cmd interop {
             /// Ordinary servers have to agree on this group: X25519MLKEM768.
             optional group: String
+            /// mail: the lab's folder, which has `up` and `down`.
+            optional --lab folder: PathBuf
+            /// mail: only this server.
+            optional --server name: String
+            /// mail: the table goes into docs/interop.md too.
+            optional --write
         }
         /// Does everything that has to pass, in order.
         cmd ci {}

@@ -11,6 +11,7 @@ mod features;
 mod flags;
 mod fuzz;
 mod guest;
+mod interop;
 mod no_clang;
 mod setup;
 mod size;
@@ -83,7 +84,7 @@ fn run(flags: flags::Xtask) -> anyhow::Result<ExitCode> {
         Task::Tidy(_) => tidy::tidy(&sh)?,
         Task::Deny(_) => deny::deny(&sh)?,
         Task::Fuzz(flags) => fuzz::fuzz(&sh, &flags)?,
-        Task::Interop(flags) => return guest::run_host_program("interop", &flags.group),
+        Task::Interop(flags) => return interop::interop(&sh, &flags),
         Task::Ci(_) => ci::ci(&sh)?,
         Task::Bench(flags) => bench::bench(&sh, &flags)?,
         Task::Features(_) => features::all(&sh)?,

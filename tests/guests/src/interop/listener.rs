@@ -1,0 +1,229 @@
+//! All cases for one listener.
+
+use crate::cases::{self, CASES, Case};
+use crate::letter::{Kind, Letter};
+use crate::report::Report;
+use crate::session::{Dialogue, Lab, MECHANISMS, Session, Wrong};
+use smtp_session::{ErrorKind, Extension, Mechanism, Options};
+use std::borrow::Cow;
+use std::cell::Cell;
+
+/// One listener of the lab.
+pub(crate) struct Listener<'a> {
+    lab: Cow<'a, Lab>,
+    way: &'a str,
+    kind: &'a str,
+    port: u16,
+    dialogue: Dialogue,
+    letters: Cell<usize>,
+}
+
+/// How many lines of the dialogue tell what went wrong.
+const TOLD: usize = 30;
+
+impl<'a> Listener<'a> {
+    pub(crate) fn new(lab: &'a Lab, way: &'a str, kind: &'a str, port: u16) -> Result<Self, Wrong> {
+        let lab = match kind {
+            "mtls" => Cow::Owned(lab.with_certificate()?),
+            _ => Cow::Borrowed(lab),
+        };
+        Ok(Self {
+            lab,
+            way,
+            kind,
+            port,
+            dialogue: Dialogue::default(),
+            letters: Cell::new(0),
+        })
+    }
+
+    fn letter(&self, kind: Kind) -> Letter {
+        let number = self.letters.replace(self.letters.get() + 1);
+        Letter::new(kind, &format!("{}-{}-{number}", self.way, self.kind))
+    }
+
+    /// Prints what a case came to, and, if it went wrong, what was said.
+    fn report(&self, mechanism: Option<Mechanism>, case: &str, result: Result<Report, Wrong>) {
+        let report = result.unwrap_or_else(Report::wrong);
+        let mechanism = mechanism.map_or_else(|| "-".to_owned(), |one| one.to_string());
+        report.print(self.kind, &mechanism, case);
+        let said = self.dialogue.take();
+        if report.is_wrong() {
+            let (way, kind) = (self.way, self.kind);
+            eprintln!("{way}, {kind}, {mechanism}, {case}:");
+            for line in &said[said.len().saturating_sub(TOLD)..] {
+                eprintln!("    {line}");
+            }
+        }
+    }
+
+    /// Runs all cases.
+    pub(crate) async fn run(&self) {
+        let offered = match self.offered().await {
+            Ok(offered) => offered,
+            Err(error) => return self.report(None, "session", Err(error)),
+        };
+        let names: Vec<_> = offered.iter().map(ToString::to_string).collect();
+        self.report(None, "session", Ok(Report::Right(names.join(" "))));
+        if self.kind == "plain" {
+            self.report(
+                None,
+                "AUTH without leave",
+                self.without_leave(&offered).await,
+            );
+        }
+        for mechanism in &offered {
+            // A certificate can't be a wrong one here.
+            if *mechanism != Mechanism::External {
+                let result = self.wrong_secret(*mechanism).await;
+                self.report(Some(*mechanism), "wrong secret", result);
+            }
+            self.two_mails(Some(*mechanism)).await;
+        }
+        if offered.is_empty() {
+            self.two_mails(None).await;
+        }
+        self.all_mails(offered.first().copied()).await;
+    }
+
+    /// The mechanisms that both have.
+    async fn offered(&self) -> Result<Vec<Mechanism>, Wrong> {
+        let session = self.open(Options::default()).await?;
+        let offers = |one: &Mechanism| session.capabilities().has_mechanism(*one);
+        let offered = MECHANISMS.into_iter().filter(offers).collect();
+        session.quit().await?;
+        Ok(offered)
+    }
+
+    async fn open(&self, options: Options) -> Result<Session, Wrong> {
+        let options = options.allow_plaintext_auth(self.kind == "plain");
+        self.lab
+            .open(self.kind, self.port, options, &self.dialogue)
+            .await
+    }
+
+    /// A session that may send mails.
+    async fn enter(
+        &self,
+        mechanism: Option<Mechanism>,
+        options: Options,
+    ) -> Result<Session, Wrong> {
+        let mut session = self.open(options).await?;
+        if let Some(mechanism) = mechanism {
+            let credentials = self.lab.credentials(mechanism, true)?;
+            session.authenticate(&credentials).await?;
+            if session.mechanism() != Some(mechanism) {
+                return Err("AUTH went by another mechanism".into());
+            }
+        }
+        Ok(session)
+    }
+
+    /// Without TLS, no secret is sent unless that is allowed.
+    async fn without_leave(&self, offered: &[Mechanism]) -> Result<Report, Wrong> {
+        let options = Options::default();
+        let mut session = self
+            .lab
+            .open(self.kind, self.port, options, &self.dialogue)
+            .await?;
+        let mechanism = offered.first().ok_or("it offers no AUTH")?;
+        let credentials = self.lab.credentials(*mechanism, true)?;
+        let result = session.authenticate(&credentials).await;
+        session.quit().await?;
+        Ok(match result {
+            Err(error) if matches!(error.kind(), ErrorKind::PlaintextAuth) => {
+                Report::Right(String::new())
+            }
+            Err(error) => Report::unexpected(&error),
+            Ok(()) => Report::wrong("AUTH went on"),
+        })
+    }
+
+    async fn wrong_secret(&self, mechanism: Mechanism) -> Result<Report, Wrong> {
+        let mut session = self.open(Options::default()).await?;
+        let credentials = self.lab.credentials(mechanism, false)?;
+        Ok(match session.authenticate(&credentials).await {
+            Err(error) => match error.kind() {
+                ErrorKind::Refused(reply) if reply.is_permanent() => Report::Right(String::new()),
+                _ => Report::unexpected(&error),
+            },
+            Ok(()) => Report::wrong("the server takes a wrong secret"),
+        })
+    }
+
+    /// To one recipient and to many, in one session.
+    async fn two_mails(&self, mechanism: Option<Mechanism>) {
+        let mut session = match self.enter(mechanism, Options::default()).await {
+            Ok(session) => session,
+            Err(error) => return self.report(mechanism, "1 recipient", Err(error)),
+        };
+        let one = cases::one(&mut session, &self.letter(Kind::Short)).await;
+        self.report(mechanism, "1 recipient", one);
+        let many = cases::many(&mut session, &self.letter(Kind::Short)).await;
+        self.report(mechanism, "100 recipients", many);
+        if session.is_usable()
+            && let Err(error) = session.quit().await
+        {
+            self.report(mechanism, "QUIT", Err(error.into()));
+        }
+    }
+
+    /// One after the other in one session, as long as it lives.
+    async fn all_mails(&self, mechanism: Option<Mechanism>) {
+        let mut open: Option<(Session, bool)> = None;
+        for (case, name) in CASES {
+            let chunking = case != Case::Data;
+            open = open.filter(|(session, has)| session.is_usable() && *has == chunking);
+            let entered = match open.take() {
+                Some((session, _)) => Ok(session),
+                None => {
+                    self.enter(mechanism, Options::default().chunking(chunking))
+                        .await
+                }
+            };
+            let mut session = match entered {
+                Ok(session) => session,
+                Err(error) => {
+                    self.report(mechanism, name, Err(error));
+                    continue;
+                }
+            };
+            self.dialogue.take();
+            let result = case.run(&mut session, &self.letter(case.kind())).await;
+            let result = self.check_command(case, &session, result);
+            self.report(mechanism, name, result);
+            open = Some((session, chunking));
+        }
+        if let Some((session, _)) = open.filter(|(session, _)| session.is_usable())
+            && let Err(error) = session.quit().await
+        {
+            self.report(mechanism, "QUIT", Err(error.into()));
+        }
+    }
+
+    /// Whether the mail went by the command that the case is about.
+    fn check_command(
+        &self,
+        case: Case,
+        session: &Session,
+        result: Result<Report, Wrong>,
+    ) -> Result<Report, Wrong> {
+        let report = result?;
+        let Report::Mail { id, to, .. } = report else {
+            return Ok(report);
+        };
+        let offers = |extension| session.capabilities().has(extension);
+        let chunking = offers(Extension::Chunking) && offers(Extension::Pipelining);
+        let by_bdat = chunking && case != Case::Data;
+        let said = self.dialogue.peek();
+        let client = |command: &str| said.iter().any(|line| line[3..].starts_with(command));
+        if client("BDAT") != by_bdat || client("DATA") == by_bdat {
+            return Ok(Report::wrong("it went by the other of BDAT and DATA"));
+        }
+        let note = match case {
+            Case::Bdat if !chunking => "not offered".to_owned(),
+            _ => String::new(),
+        };
+        Ok(Report::Mail { id, to, note })
+    }
+}
