@@ -218,9 +218,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
         if self.is_usable() {
             self.engine.quit();
             let _ = self.run(None).await;
-            let _ = self.close().await;
+            self.close().await;
         } else if result.is_ok() {
-            let _ = self.close().await;
+            self.close().await;
         }
         result
     }
@@ -257,13 +257,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
     ///
     /// # Errors
     ///
-    /// As for [`hello`](Self::hello); the stream's while it closes.
+    /// As for [`hello`](Self::hello). How closing goes is of no account: the
+    /// server closes as well, and a stream whose other side is gone fails there.
     ///
     /// Source: RFC 5321 section 4.1.1.10.
     pub async fn quit(mut self) -> Result<(), Error> {
         self.engine.quit();
         self.run(None).await?;
-        self.close().await
+        self.close().await;
+        Ok(())
     }
 
     async fn transfer(
@@ -436,17 +438,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
     }
 
     /// Closes the stream, within the time of QUIT.
-    async fn close(&mut self) -> Result<(), Error> {
+    async fn close(&mut self) {
         let mut sleep = self.deadlines.start(Phase::Quit);
-        poll_fn(|cx| {
-            if let Poll::Ready(closed) = Pin::new(&mut self.stream).poll_close(cx) {
-                let failed = |error| Error::new(ErrorKind::Io(error), Phase::Quit);
-                return Poll::Ready(closed.map_err(failed));
-            }
-            ready!(Pin::new(&mut sleep).poll(cx));
-            Poll::Ready(Err(Error::new(ErrorKind::TimedOut, Phase::Quit)))
+        poll_fn(|cx| match Pin::new(&mut self.stream).poll_close(cx) {
+            Poll::Ready(_) => Poll::Ready(()),
+            Poll::Pending => Pin::new(&mut sleep).poll(cx),
         })
-        .await
+        .await;
     }
 }
 

@@ -2,13 +2,17 @@
 
 mod peer;
 
+use futures_io::{AsyncRead, AsyncWrite};
 use peer::{Act, Peer, Shape, Stream, now, say};
 use smtp_session::{
-    Address, Body, Credentials, DeliverBy, Envelope, EnvelopeId, Error, Extension, Form, Hold,
-    LineEnds, Notify, Options, Outcome, Priority, Protocol, Receipt, Recipient, Ret, Security,
-    Session, Speaker,
+    Address, Body, Credentials, DeliverBy, Envelope, EnvelopeId, Error, ErrorKind, Extension, Form,
+    Hold, LineEnds, Notify, Options, Outcome, Priority, Protocol, Receipt, Recipient, Ret,
+    Security, Session, Speaker,
 };
+use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
 const TLS: Security = Security::Tls { exporter: None };
 const ALL: [&str; 14] = [
@@ -379,6 +383,54 @@ fn line_ends_are_normalized_or_refused_as_asked() {
         Body::bytes("a\r\nb\r\n").form(strict),
     )));
     assert!(stream.mails().iter().all(|mail| mail.data == b"a\r\nb\r\n"));
+}
+
+/// A stream whose other side is gone when this one closes: after 221 a server
+/// closes first, and sockets say so.
+struct Gone(Stream);
+
+impl AsyncRead for Gone {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Gone {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(io::ErrorKind::NotConnected.into()))
+    }
+}
+
+#[test]
+fn a_server_that_closes_first_behind_quit_breaks_nothing() {
+    let mut session = Session::new(Gone(Stream::new(Peer::good(&ALL))), TLS);
+    now(session.hello("client.example")).expect("EHLO");
+    now(session.quit()).expect("QUIT was answered");
+    // The end in place of a reply is no answer.
+    let peer = Peer::new(&ALL, |line| match line {
+        "QUIT" => Act::End,
+        _ => Act::Good,
+    });
+    let mut session = Session::new(Gone(Stream::new(peer)), TLS);
+    now(session.hello("client.example")).expect("EHLO");
+    let error = now(session.quit()).expect_err("no answer");
+    assert!(matches!(error.kind(), ErrorKind::Closed), "{error}");
 }
 
 #[test]
