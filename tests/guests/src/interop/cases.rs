@@ -5,8 +5,8 @@ use crate::report::Report;
 use crate::session::{Session, USER, Wrong};
 use futures_lite::AsyncRead;
 use smtp_session::{
-    Address, Body, BodyError, Capabilities, Envelope, EnvelopeId, Error, ErrorKind, Extension,
-    Form, Notify, Outcome, Receipt, Recipient, Ret,
+    Address, Body, BodyError, Capabilities, Delivery, Envelope, EnvelopeId, Error, ErrorKind,
+    Extension, Form, Notify, Outcome, Receipt, Recipient, Ret,
 };
 use std::io;
 use std::pin::Pin;
@@ -18,23 +18,31 @@ pub(crate) enum Case {
     Long,
     Dots,
     EightBit,
-    Utf8Address,
     Empty,
     NullSender,
-    Dsn,
     Bdat,
+    Utf8Address,
+    Dsn,
+    Nobody,
+    Content,
+    Another,
     Data,
 }
 
-pub(crate) const CASES: [(Case, &str); 9] = [
+pub(crate) const CASES: [(Case, &str); 12] = [
     (Case::Long, "25 MB"),
     (Case::Dots, "dots"),
     (Case::EightBit, "8 bit"),
-    (Case::Utf8Address, "UTF-8 address"),
     (Case::Empty, "empty"),
     (Case::NullSender, "null sender"),
-    (Case::Dsn, "DSN"),
     (Case::Bdat, "BDAT"),
+    // What is not offered may have EHLO asked again.
+    (Case::Utf8Address, "UTF-8 address"),
+    (Case::Dsn, "DSN"),
+    (Case::Nobody, "nobody"),
+    (Case::Content, "bad content"),
+    (Case::Another, "another"),
+    // In a session of its own.
     (Case::Data, "DATA"),
 ];
 
@@ -57,7 +65,10 @@ impl Case {
             Self::EightBit => Kind::EightBit,
             Self::Empty => Kind::Empty,
             Self::Bdat | Self::Data => Kind::Chunks,
-            Self::Utf8Address | Self::NullSender | Self::Dsn => Kind::Short,
+            Self::Content => Kind::Rejected,
+            Self::Utf8Address | Self::NullSender | Self::Dsn | Self::Nobody | Self::Another => {
+                Kind::Short
+            }
         }
     }
 
@@ -65,6 +76,7 @@ impl Case {
         let address = match self {
             Self::Utf8Address => UTF8,
             Self::Empty => EMPTIES,
+            Self::Nobody => NOBODY,
             _ => USER,
         };
         let to = Recipient::new(Address::new(address)?);
@@ -123,17 +135,27 @@ impl Case {
             Self::Data => Body::stream(pieces),
             _ => Body::bytes(&text),
         };
-        let receipt = match session.send(&envelope, body).await {
-            Ok(receipt) => receipt,
-            Err(error) => {
-                let lack = self.lack(&error, session.capabilities(), letter);
-                return Ok(lack.map_or_else(|| Report::unexpected(&error), Report::Absent));
-            }
+        let result = session.send(&envelope, body).await;
+        Ok(match result {
+            Ok(_) if self == Self::Nobody => Report::wrong("a receipt for nobody"),
+            Ok(receipt) if receipt.is_complete() => mail(letter, &[address], String::new()),
+            Ok(_) => Report::wrong("a receipt that is not complete"),
+            Err(error) if self.has_to_fail(&error) => Report::Right(String::new()),
+            Err(error) => match self.lack(&error, session.capabilities(), letter) {
+                Some(lack) => Report::Absent(lack),
+                None => Report::unexpected(&error),
+            },
+        })
+    }
+
+    /// It is about mails that a server refuses, and this is the refusal.
+    fn has_to_fail(self, error: &Error) -> bool {
+        let refused = match (self, error.kind()) {
+            (Self::Nobody, ErrorKind::NoRecipients) => error.refused().count() == 1,
+            (Self::Content, ErrorKind::Refused(reply)) => reply.is_permanent(),
+            _ => false,
         };
-        if !receipt.is_complete() {
-            return Ok(Report::wrong("a receipt that is not complete"));
-        }
-        Ok(mail(letter, &[address], String::new()))
+        refused && error.delivery() == Delivery::NotSent && !error.is_transient()
     }
 }
 

@@ -14,16 +14,19 @@ pub(crate) enum Kind {
     EightBit,
     /// Several chunks of BDAT.
     Chunks,
+    /// With a header field that the lab's servers refuse.
+    Rejected,
     /// Nothing at all.
     Empty,
 }
 
-const KINDS: [(Kind, &str); 6] = [
+const KINDS: [(Kind, &str); 7] = [
     (Kind::Short, "short"),
     (Kind::Long, "long"),
     (Kind::Dots, "dots"),
     (Kind::EightBit, "eightbit"),
     (Kind::Chunks, "chunks"),
+    (Kind::Rejected, "rejected"),
     (Kind::Empty, "empty"),
 ];
 
@@ -89,7 +92,11 @@ impl Letter {
             "Content-Type: text/plain; charset=utf-8",
             &format!("Content-Transfer-Encoding: {encoding}"),
         ];
-        format!("{}\r\n\r\n{text}", header.join("\r\n"))
+        let rejected = match self.kind {
+            Kind::Rejected => "X-Lab-Reject: yes\r\n",
+            _ => "",
+        };
+        format!("{rejected}{}\r\n\r\n{text}", header.join("\r\n"))
     }
 
     /// How long it is.

@@ -5,12 +5,12 @@ use crate::letter::{Kind, Letter};
 use crate::report::Report;
 use crate::session::{Dialogue, Lab, MECHANISMS, Session, Wrong};
 use smtp_session::{ErrorKind, Extension, Mechanism, Options};
-use std::borrow::Cow;
 use std::cell::Cell;
+use std::path::Path;
 
 /// One listener of the lab.
 pub(crate) struct Listener<'a> {
-    lab: Cow<'a, Lab>,
+    lab: Lab,
     way: &'a str,
     kind: &'a str,
     port: u16,
@@ -22,11 +22,16 @@ pub(crate) struct Listener<'a> {
 const TOLD: usize = 30;
 
 impl<'a> Listener<'a> {
-    pub(crate) fn new(lab: &'a Lab, way: &'a str, kind: &'a str, port: u16) -> Result<Self, Wrong> {
-        let lab = match kind {
-            "mtls" => Cow::Owned(lab.with_certificate()?),
-            _ => Cow::Borrowed(lab),
-        };
+    /// `certificates`: the folder that has them.
+    pub(crate) fn new(
+        certificates: &Path,
+        way: &'a str,
+        kind: &'a str,
+        port: u16,
+    ) -> Result<Self, Wrong> {
+        // Each has its own sessions to resume: GnuTLS breaks off when a session of
+        // TLS 1.2 with one listener is offered to another that chooses TLS 1.3.
+        let lab = Lab::new(certificates, kind == "mtls")?;
         Ok(Self {
             lab,
             way,
@@ -73,11 +78,8 @@ impl<'a> Listener<'a> {
             );
         }
         for mechanism in &offered {
-            // A certificate can't be a wrong one here.
-            if *mechanism != Mechanism::External {
-                let result = self.wrong_secret(*mechanism).await;
-                self.report(Some(*mechanism), "wrong secret", result);
-            }
+            let result = self.wrong_secret(*mechanism).await;
+            self.report(Some(*mechanism), "wrong secret", result);
             self.two_mails(Some(*mechanism)).await;
         }
         if offered.is_empty() {
@@ -91,8 +93,17 @@ impl<'a> Listener<'a> {
         let session = self.open(Options::default()).await?;
         let offers = |one: &Mechanism| session.capabilities().has_mechanism(*one);
         let offered = MECHANISMS.into_iter().filter(offers).collect();
-        session.quit().await?;
+        self.quit(None, session).await;
         Ok(offered)
+    }
+
+    /// Reports what goes wrong only.
+    async fn quit(&self, mechanism: Option<Mechanism>, session: Session) {
+        if session.is_usable()
+            && let Err(error) = session.quit().await
+        {
+            self.report(mechanism, "QUIT", Err(error.into()));
+        }
     }
 
     async fn open(&self, options: Options) -> Result<Session, Wrong> {
@@ -129,7 +140,7 @@ impl<'a> Listener<'a> {
         let mechanism = offered.first().ok_or("it offers no AUTH")?;
         let credentials = self.lab.credentials(*mechanism, true)?;
         let result = session.authenticate(&credentials).await;
-        session.quit().await?;
+        self.quit(None, session).await;
         Ok(match result {
             Err(error) if matches!(error.kind(), ErrorKind::PlaintextAuth) => {
                 Report::Right(String::new())
@@ -161,11 +172,7 @@ impl<'a> Listener<'a> {
         self.report(mechanism, "1 recipient", one);
         let many = cases::many(&mut session, &self.letter(Kind::Short)).await;
         self.report(mechanism, "100 recipients", many);
-        if session.is_usable()
-            && let Err(error) = session.quit().await
-        {
-            self.report(mechanism, "QUIT", Err(error.into()));
-        }
+        self.quit(mechanism, session).await;
     }
 
     /// One after the other in one session, as long as it lives.
@@ -173,12 +180,19 @@ impl<'a> Listener<'a> {
         let mut open: Option<(Session, bool)> = None;
         for (case, name) in CASES {
             let chunking = case != Case::Data;
-            open = open.filter(|(session, has)| session.is_usable() && *has == chunking);
-            let entered = match open.take() {
-                Some((session, _)) => Ok(session),
+            let kept = match open.take() {
+                Some((session, had)) if had == chunking && session.is_usable() => Some(session),
+                Some((session, _)) => {
+                    self.quit(mechanism, session).await;
+                    None
+                }
+                None => None,
+            };
+            let entered = match kept {
+                Some(session) => Ok(session),
                 None => {
-                    self.enter(mechanism, Options::default().chunking(chunking))
-                        .await
+                    let options = Options::default().chunking(chunking);
+                    self.enter(mechanism, options).await
                 }
             };
             let mut session = match entered {
@@ -191,13 +205,15 @@ impl<'a> Listener<'a> {
             self.dialogue.take();
             let result = case.run(&mut session, &self.letter(case.kind())).await;
             let result = self.check_command(case, &session, result);
+            // What one mail comes to in the end is not the next one's matter.
+            let keep = result.as_ref().is_ok_and(|report| !report.is_wrong());
             self.report(mechanism, name, result);
-            open = Some((session, chunking));
+            if keep {
+                open = Some((session, chunking));
+            }
         }
-        if let Some((session, _)) = open.filter(|(session, _)| session.is_usable())
-            && let Err(error) = session.quit().await
-        {
-            self.report(mechanism, "QUIT", Err(error.into()));
+        if let Some((session, _)) = open {
+            self.quit(mechanism, session).await;
         }
     }
 

@@ -16,7 +16,8 @@ mod report;
 mod session;
 
 use listener::Listener;
-use session::{Lab, Wrong};
+use session::Wrong;
+use std::path::PathBuf;
 
 fn main() -> Result<(), Wrong> {
     let mut args = std::env::args().skip(1);
@@ -24,11 +25,11 @@ fn main() -> Result<(), Wrong> {
         args.next()
             .ok_or("usage: interop_mail FOLDER WAY KIND:PORT...")
     };
-    let lab = Lab::new(arg()?.into())?;
+    let certificates = PathBuf::from(arg()?);
     let way = arg()?;
     for listener in args {
         let (kind, port) = listener.split_once(':').ok_or("a listener is KIND:PORT")?;
-        let listener = Listener::new(&lab, &way, kind, port.parse()?)?;
+        let listener = Listener::new(&certificates, &way, kind, port.parse()?)?;
         net::block_on(listener.run());
     }
     Ok(())

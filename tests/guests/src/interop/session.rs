@@ -5,7 +5,7 @@ use smtp_session::{
     Credentials, Extension, Mechanism, Options, Phase, Security, Session as Of, Speaker, Timeouts,
 };
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -75,29 +75,24 @@ impl Dialogue {
 }
 
 /// The lab's certificates and accounts.
-#[derive(Clone)]
 pub(crate) struct Lab {
     folder: PathBuf,
     tls: TlsConfig,
 }
 
 impl Lab {
-    /// Of the folder that has the certificates, `ca.pem` among them.
-    pub(crate) fn new(folder: PathBuf) -> Result<Self, Wrong> {
-        let tls = TlsConfig::builder().roots_pem(std::fs::read(folder.join("ca.pem"))?);
-        let tls = tls.build()?;
-        Ok(Self { folder, tls })
-    }
-
-    /// For listeners that want a certificate.
-    pub(crate) fn with_certificate(&self) -> Result<Self, Wrong> {
-        let read = |name: &str| std::fs::read(self.folder.join(name));
-        let tls = TlsConfig::builder()
-            .roots_pem(read("ca.pem")?)
-            .client_certificate_pem(read("client.chain.pem")?, read("client.key")?)
-            .build()?;
-        let folder = self.folder.clone();
-        Ok(Self { folder, tls })
+    /// Of the folder that has the certificates, `ca.pem` among them; a listener
+    /// that wants one gets the client's.
+    pub(crate) fn new(folder: &Path, with_certificate: bool) -> Result<Self, Wrong> {
+        let read = |name: &str| std::fs::read(folder.join(name));
+        let mut tls = TlsConfig::builder().roots_pem(read("ca.pem")?);
+        if with_certificate {
+            tls = tls.client_certificate_pem(read("client.chain.pem")?, read("client.key")?);
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            tls: tls.build()?,
+        })
     }
 
     /// What proves that this is [`USER`], or, if not `right`, does not.
@@ -107,7 +102,9 @@ impl Lab {
         right: bool,
     ) -> Result<Credentials, Wrong> {
         let credentials = match mechanism {
-            Mechanism::External => Credentials::external(),
+            // The certificate is that user's, who may act as himself only.
+            Mechanism::External if right => Credentials::external().act_as(USER)?,
+            Mechanism::External => Credentials::external().act_as("alice@test.local")?,
             Mechanism::OAuthBearer | Mechanism::XOAuth2 => {
                 let name = if right { "token" } else { "token-badsig" };
                 let token = std::fs::read_to_string(self.folder.join("oauth").join(name))?;

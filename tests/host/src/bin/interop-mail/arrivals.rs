@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
 /// How long the last mail may take behind the one before it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What is said of a mail that is nowhere.
+pub(crate) const NOT_THERE: &str = "did not arrive";
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A mail that has to be in a mailbox.
@@ -73,7 +75,7 @@ impl<'a> Mailboxes<'a> {
     fn why(&self, missing: &Expected) -> String {
         match self.differs.get(&missing.letter.id) {
             Some(how) => format!("arrived changed: {how}"),
-            None => format!("did not arrive within {} s", PATIENCE.as_secs()),
+            None => format!("{NOT_THERE} within {} s", PATIENCE.as_secs()),
         }
     }
 
@@ -211,4 +213,49 @@ fn without_cr(mail: &[u8]) -> Vec<u8> {
 
 fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     text.windows(what.len()).position(|window| window == what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(of: &str, how: impl Fn(String) -> String) -> Result<(), String> {
+        let letter = Letter::named(of).expect("a name");
+        compare(how(letter.text()).as_bytes(), &letter)
+    }
+
+    #[test]
+    fn what_servers_add_is_passed_over() {
+        let id = "interop-dots-x-end";
+        let lf = |mail: String| mail.replace("\r\n", "\n");
+        assert_eq!(stored(id, |mail| mail), Ok(()));
+        assert_eq!(stored(id, |mail| format!("Received: x\r\n{mail}")), Ok(()));
+        assert_eq!(
+            stored(id, |mail| format!("Received: x\n{}", lf(mail))),
+            Ok(())
+        );
+        let behind = |mail: String| lf(mail).replacen("\n\n", "\nX: y\n\n", 1);
+        assert_eq!(stored(id, behind), Ok(()));
+        let empty = "interop-empty-x-end";
+        assert_eq!(stored(empty, |_| "Received: x\n\n".into()), Ok(()));
+        assert_eq!(stored(empty, |mail| mail), Ok(()));
+    }
+
+    #[test]
+    fn what_servers_change_is_seen() {
+        for id in ["interop-dots-x-end", "interop-eightbit-x-end"] {
+            let all: [fn(String) -> String; 5] = [
+                |mail| mail + "\r\n",
+                |mail| mail.trim_end().to_owned(),
+                |mail| mail.replacen("\r\n.", "\r\n..", 1),
+                |mail| mail.replacen("Subject", "subject", 1),
+                |mail| mail.replacen("\r\n\r\n", "\n\n", 1),
+            ];
+            for (index, change) in all.into_iter().enumerate() {
+                assert!(stored(id, change).is_err(), "{id} {index}");
+            }
+        }
+        let text = |_| "Received: x\n\ntext".to_owned();
+        assert!(stored("interop-empty-x-end", text).is_err());
+    }
 }

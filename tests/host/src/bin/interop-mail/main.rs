@@ -91,6 +91,9 @@ impl Interop {
         for missing in mailboxes.wait(run.expected)? {
             run.rows[missing.row].verdict = Verdict::Wrong(missing.why);
         }
+        for row in &mut run.rows {
+            row.verdict.forgive(name, &row.case);
+        }
         let wrong = run
             .rows
             .iter()
