@@ -22,6 +22,10 @@ pub(crate) fn interop(sh: &Shell, flags: &Interop) -> anyhow::Result<ExitCode> {
 fn mail(sh: &Shell, flags: &Interop) -> anyhow::Result<ExitCode> {
     let lab = flags.lab.as_ref();
     let lab = lab.context("`interop mail` needs --lab FOLDER: the one that has `up` and `down`")?;
+    ensure!(
+        !(flags.write && flags.server.is_some()),
+        "--write is for all servers: leave out --server"
+    );
     setup::setup(sh)?;
     let name = "interop_mail";
     cmd!(

@@ -217,7 +217,7 @@ impl<'a> Listener<'a> {
         }
     }
 
-    /// Whether the mail went by the command that the case is about.
+    /// Whether the mail went by the commands that the case is about.
     fn check_command(
         &self,
         case: Case,
@@ -235,6 +235,13 @@ impl<'a> Listener<'a> {
         let client = |command: &str| said.iter().any(|line| line[3..].starts_with(command));
         if client("BDAT") != by_bdat || client("DATA") == by_bdat {
             return Ok(Report::wrong("it went by the other of BDAT and DATA"));
+        }
+        let asked = |what: &str| said.iter().any(|line| line.contains(what));
+        let dsn = asked(" RET=HDRS ENVID=") && asked(" NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;");
+        if dsn != (case == Case::Dsn) {
+            return Ok(Report::wrong(
+                "the parameters of DSN are not where they belong",
+            ));
         }
         let note = match case {
             Case::Bdat if !chunking => "not offered".to_owned(),

@@ -5,6 +5,10 @@ use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// By what `up` says that a server is not there: it names the lab's `setup.sh`, or
+/// passes on what Linux and Node.js say.
+const NOT_INSTALLED: [&str; 3] = ["setup.sh", "failed to execute", "MODULE_NOT_FOUND"];
+
 /// A server that runs as long as this lives.
 pub(crate) struct Server {
     kit: PathBuf,
@@ -21,7 +25,7 @@ pub(crate) struct Server {
 /// What `up` came to.
 pub(crate) enum Up {
     Runs(Server),
-    /// It is not installed; the text is the lab's.
+    /// It is not installed; the text says what helps.
     Missing(String),
 }
 
@@ -30,6 +34,13 @@ impl Server {
     pub(crate) fn start(kit: &Path, name: &str) -> Result<Up, Box<dyn Error>> {
         // Whatever `up` starts may keep its streams open: files, not pipes.
         let (mut out, mut err) = (tempfile::tempfile()?, tempfile::tempfile()?);
+        let status = Command::new(kit.join("up"))
+            .arg(name)
+            .stdin(Stdio::null())
+            .stdout(out.try_clone()?)
+            .stderr(err.try_clone()?)
+            .status()
+            .map_err(|error| format!("{} can't be run: {error}", kit.join("up").display()))?;
         // From here on it is stopped, however far it came.
         let mut server = Self {
             kit: kit.to_owned(),
@@ -39,13 +50,6 @@ impl Server {
             certificates: PathBuf::new(),
             version: String::new(),
         };
-        let status = Command::new(kit.join("up"))
-            .arg(name)
-            .stdin(Stdio::null())
-            .stdout(out.try_clone()?)
-            .stderr(err.try_clone()?)
-            .status()
-            .map_err(|error| format!("{} can't be run: {error}", kit.join("up").display()))?;
         let text = |file: &mut std::fs::File| -> std::io::Result<String> {
             let mut text = Vec::new();
             file.rewind()?;
@@ -54,11 +58,12 @@ impl Server {
         };
         if !status.success() {
             let said = text(&mut err)?;
-            // It says which command installs it.
-            return match said.lines().find(|line| line.contains("setup.sh")) {
-                Some(_) => Ok(Up::Missing(format!("`setup.sh {name}` installs it"))),
-                None => Err(format!("`up {name}` failed:\n{said}").into()),
-            };
+            if NOT_INSTALLED.iter().any(|sign| said.contains(sign)) {
+                return Ok(Up::Missing(format!("`setup.sh {name}` installs it")));
+            }
+            // Not in the error: it has paths of this machine.
+            eprint!("{said}");
+            return Err(format!("`up {name}` failed").into());
         }
         server.read(&text(&mut out)?)?;
         Ok(Up::Runs(server))

@@ -37,7 +37,8 @@ const SERVERS: [&str; 8] = [
     "mailin",
 ];
 
-/// The longest that all mails of one way to one server may take.
+/// The longest that all mails of the component to one server may take. The native
+/// client has the times of its sessions alone.
 const LIMIT: Duration = Duration::from_secs(900);
 
 /// Where the table stands in a file.
@@ -54,6 +55,8 @@ struct Interop {
     runtime: Runtime,
     /// The table so far.
     table: String,
+    /// How many servers were there.
+    servers: usize,
     wrong: usize,
 }
 
@@ -74,6 +77,7 @@ impl Interop {
                 return Ok(());
             }
         };
+        self.servers += 1;
         let listeners = server.listeners.iter().filter(|listener| {
             let kind = listener.split(':').next().unwrap_or_default();
             !PASSED_OVER.contains(&kind)
@@ -241,6 +245,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         component: Component::from_file(&args.component)?,
         runtime: Runtime::new()?,
         table: table::head(),
+        servers: 0,
         wrong: 0,
     };
     for name in SERVERS {
@@ -256,7 +261,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
     }
     println!("{}", interop.table);
-    println!("{} wrong", interop.wrong);
+    println!("{} servers, {} wrong", interop.servers, interop.wrong);
+    if interop.servers == 0 {
+        return Err("none of the servers is installed".into());
+    }
     if let Some(file) = &args.write {
         write(file, &interop.table)?;
     }
