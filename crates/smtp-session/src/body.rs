@@ -53,8 +53,8 @@ impl Form {
     }
 
     /// The length in octets, where it is known before: it is declared to the
-    /// server, which can refuse a mail that is too long before it is sent. It
-    /// need not be exact (RFC 1870 section 5).
+    /// server, and above what the server takes nothing is sent. It need not be
+    /// exact below that (RFC 1870 section 5).
     #[must_use]
     pub fn len(mut self, len: u64) -> Self {
         self.len = Some(len);

@@ -193,10 +193,12 @@ impl Error {
             .flat_map(|(envelope, all)| refused(envelope, all))
     }
 
-    /// Whether the same may succeed later: connections that broke, times that ran
-    /// out, replies of 4xx, and recipients that were all refused of which one was
-    /// by 4xx. It says nothing of the mail: look at
-    /// [`delivery`](Self::delivery) before you send it again.
+    /// Whether the same may succeed later, in another session where this one is
+    /// over: connections that broke or got out of step, sessions that were over
+    /// before, times that ran out, replies of 4xx, and recipients that were all
+    /// refused of which one was by 4xx. A body that could not be read may or may
+    /// not be there later, which is not known here: `false`. It says nothing of
+    /// the mail: look at [`delivery`](Self::delivery) before you send it again.
     pub fn is_transient(&self) -> bool {
         match &self.0.kind {
             ErrorKind::Refused(reply) => reply.is_transient(),

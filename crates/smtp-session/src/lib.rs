@@ -36,8 +36,8 @@
 //!
 //! ```text
 //! new --hello--> [starttls, TLS, resume, hello] --> [authenticate] --> send ... send --> quit
-//!                                                      a refusal: go on with any of them
-//!                  a broken connection, a time that is over, a dropped future: unusable
+//! a refusal: go on, but for one of STARTTLS, of the greeting, or amid a long mail
+//! a broken connection, a time that is over, a dropped future: unusable
 //! ```
 //!
 //! # Whether a mail was sent

@@ -94,7 +94,8 @@ impl DeliverBy {
     }
 
     /// Mode R: a mail that is late comes back instead of being delivered. Needs
-    /// a time of at least 1 s, and what the server announces as its least.
+    /// a time of at least 1 s. A server refuses what is shorter than its least,
+    /// [`Capabilities::deliver_by_min`](crate::Capabilities::deliver_by_min).
     ///
     /// # Errors
     ///
@@ -130,7 +131,8 @@ pub(crate) enum HoldKind {
 }
 
 impl Hold {
-    /// `HOLDFOR=`: 1 to 999,999,999 seconds, at most what the server announces.
+    /// `HOLDFOR=`: 1 to 999,999,999 seconds. A server refuses what is longer than
+    /// its most, [`Capabilities::hold_max`](crate::Capabilities::hold_max).
     ///
     /// # Errors
     ///

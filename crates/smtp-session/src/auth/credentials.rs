@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 /// Who the client is, and what proves it.
 ///
 /// A clone costs nothing. What is secret is wiped from memory with the last
-/// clone, and from this crate's buffers once it is sent; those of the stream
-/// below are not this crate's. `Debug` shows nothing of it.
+/// clone, and from this crate's buffers once it is sent. Not wiped are the
+/// buffers of the stream below, what SASLprep makes of a password beyond ASCII in
+/// between, and what HMAC keeps of a key on the stack. `Debug` shows nothing.
 #[derive(Clone)]
 pub struct Credentials(Arc<Inner>);
 

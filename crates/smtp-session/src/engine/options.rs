@@ -63,9 +63,9 @@ impl Options {
         self
     }
 
-    /// Whether mails go by BDAT where the server offers CHUNKING; they do by
-    /// default. Together with PIPELINING, a mail of at most 64 KiB takes one
-    /// round trip then.
+    /// Whether mails go by BDAT where the server offers CHUNKING and PIPELINING;
+    /// they do by default. A mail of at most 64 KiB takes one round trip then. A
+    /// binary body goes by BDAT in any case.
     #[must_use]
     pub fn chunking(mut self, on: bool) -> Self {
         self.chunking = on;
