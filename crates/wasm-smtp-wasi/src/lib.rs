@@ -101,7 +101,6 @@ mod drive;
 mod ehlo;
 mod error;
 mod options;
-mod phase;
 mod stream;
 mod transport;
 
@@ -116,7 +115,7 @@ pub use connect::{
 };
 pub use error::WasiSmtpError;
 pub use options::ConnectOptions;
-pub use phase::Phase;
+pub use smtp_session::Phase;
 #[cfg(feature = "tls")]
 pub use tls_pump;
 pub use transport::{WasiTransport, address_literal};

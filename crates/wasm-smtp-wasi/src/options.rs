@@ -1,7 +1,7 @@
 //! How to connect: whom to trust, whom to expect, how long to wait.
 
 use crate::Phase;
-use crate::phase::Timeouts;
+use smtp_session::Timeouts;
 use std::time::Duration;
 use wasi_net::{AddressFamily, Connector, Resolve};
 #[cfg(feature = "tls")]

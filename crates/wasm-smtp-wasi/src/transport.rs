@@ -2,9 +2,9 @@
 
 use crate::dialogue::Dialogue;
 use crate::drive::to_the_end;
-use crate::phase::Timeouts;
 use crate::stream::{Stream, Task};
 use crate::{ConnectOptions, Phase, WasiSmtpError, WasiTarget};
+use smtp_session::Timeouts;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
