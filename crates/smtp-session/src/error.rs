@@ -1,6 +1,7 @@
 //! Why an operation failed, what became of the mail, and what helps.
 
 use crate::receipt::{outcomes, refused};
+use crate::reply::write_printable;
 use crate::{Address, Delivery, Envelope, Extension, Outcome, Phase, Reply};
 use std::{error, fmt, io};
 
@@ -18,6 +19,8 @@ struct Inner {
     kind: ErrorKind,
     phase: Phase,
     delivery: Delivery,
+    /// Of AUTH: why the server refuses it, in the server's words.
+    reason: Option<String>,
     /// Of a mail: whom it was for, and what was known of each.
     recipients: Option<(Envelope, Vec<Outcome>)>,
 }
@@ -130,8 +133,14 @@ impl Error {
             kind,
             phase,
             delivery: Delivery::NotSent,
+            reason: None,
             recipients: None,
         }))
+    }
+
+    pub(crate) fn with_reason(mut self, reason: Option<String>) -> Self {
+        self.0.reason = reason;
+        self
     }
 
     pub(crate) fn of_mail(
@@ -173,6 +182,15 @@ impl Error {
             ErrorKind::NoRecipients => self.refused().next().map(|(_, reply)| reply),
             _ => None,
         }
+    }
+
+    /// Of AUTH by OAUTHBEARER or XOAUTH2, what the server said of a failure before
+    /// its reply: JSON with a `status`, and maybe `scope` and `schemes`. At most
+    /// 1,024 octets; it is not checked, and may hold control characters.
+    ///
+    /// Source: RFC 7628 section 3.2.2.
+    pub fn auth_reason(&self) -> Option<&str> {
+        self.0.reason.as_deref()
     }
 
     /// Of a mail, what is known of each recipient, in the order of the envelope.
@@ -224,7 +242,15 @@ impl Error {
     fn why(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let phase = self.0.phase;
         match &self.0.kind {
-            ErrorKind::Refused(reply) => write!(f, "{phase} was a refusal: {reply}"),
+            ErrorKind::Refused(reply) => {
+                write!(f, "{phase} was a refusal: {reply}")?;
+                let Some(reason) = self.auth_reason() else {
+                    return Ok(());
+                };
+                f.write_str(" (")?;
+                write_printable(f, reason)?;
+                f.write_str(")")
+            }
             ErrorKind::NoRecipients => {
                 f.write_str("the server refused every recipient")?;
                 self.reply().map_or(Ok(()), |reply| write!(f, ": {reply}"))

@@ -81,6 +81,10 @@ impl Reply {
         self.code / 100 == 5
     }
 
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+
     /// Keeps only the beginning of the text.
     pub(crate) fn shorten(&mut self, len: usize) {
         let mut end = len.min(self.text.len());

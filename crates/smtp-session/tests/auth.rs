@@ -134,6 +134,11 @@ fn a_failure_is_answered_as_the_mechanism_wants() {
         assert_eq!(stream.lines()[2], answer);
         assert_eq!(error.reply().map(|reply| reply.code()), Some(535));
         assert_eq!(error.phase(), Phase::Auth);
+        assert_eq!(error.auth_reason(), Some("{\"status\":\"401\"}"));
+        assert_eq!(
+            error.to_string(),
+            "the reply to AUTH was a refusal: 535 5.7.8 no ({\"status\":\"401\"})"
+        );
         assert!(!error.is_transient());
         assert!(session.is_usable());
         now(session.noop()).expect("in step");

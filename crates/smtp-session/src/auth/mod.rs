@@ -68,9 +68,14 @@ impl Mechanism {
         1 << self as u16
     }
 
-    /// Its challenges are prompts or reasons of failure, for people.
+    /// Its challenges are prompts or reasons of failure.
     pub(crate) fn may_say_anything(self) -> bool {
-        matches!(self, Self::Login | Self::OAuthBearer | Self::XOAuth2)
+        self == Self::Login || self.gives_reasons()
+    }
+
+    /// Its only challenge says why it fails (RFC 7628 section 3.2.2).
+    pub(crate) fn gives_reasons(self) -> bool {
+        matches!(self, Self::OAuthBearer | Self::XOAuth2)
     }
 
     /// It is bound to the TLS connection.

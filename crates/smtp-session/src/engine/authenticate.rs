@@ -15,6 +15,9 @@ const MAX_COMMAND_LEN: usize = 512;
 /// No mechanism has as many challenges.
 const MAX_CHALLENGES: usize = 8;
 
+/// How much is kept of what a server says of a failure.
+const MAX_REASON_LEN: usize = 1024;
+
 /// A running AUTH.
 pub(super) struct Auth {
     credentials: Credentials,
@@ -51,6 +54,7 @@ impl Engine {
         credentials: Credentials,
         tried: u16,
     ) -> Result<Operation, ErrorKind> {
+        self.auth_reason = None;
         let exporter = match self.security {
             Security::Plaintext if !self.options.plaintext_auth => {
                 return Err(ErrorKind::PlaintextAuth);
@@ -159,6 +163,13 @@ impl Engine {
                 let challenge = challenge.ok_or(ErrorKind::Auth(
                     "the server sends a challenge that is no base64",
                 ))?;
+                if auth.mechanism.gives_reasons() && !challenge.is_empty() {
+                    let text = String::from_utf8_lossy(&challenge).into_owned();
+                    let mut reason = Reply::new(reply.code(), text);
+                    auth.redact(&mut reason);
+                    reason.shorten(MAX_REASON_LEN);
+                    self.auth_reason = Some(reason);
+                }
                 auth.exchange
                     .respond(&challenge, &auth.credentials)
                     .map_err(ErrorKind::Auth)?
@@ -179,7 +190,7 @@ impl Engine {
 fn decode(mechanism: Mechanism, text: &str) -> Option<Vec<u8>> {
     match Base64::decode_vec(text.trim()) {
         Ok(challenge) => Some(challenge),
-        Err(_) if mechanism.may_say_anything() => Some(Vec::new()),
+        Err(_) if mechanism.may_say_anything() => Some(text.into()),
         Err(_) => None,
     }
 }

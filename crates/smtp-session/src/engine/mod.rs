@@ -62,6 +62,8 @@ pub struct Engine {
     upgrading: bool,
     /// The end of the mail that failed last was offered.
     doubtful: bool,
+    /// What the server says of a failure of AUTH, ahead of its reply.
+    auth_reason: Option<Reply>,
     /// What had become of a mail when another operation began.
     given_up: Option<Delivery>,
     operation: Option<Operation>,
@@ -111,6 +113,7 @@ impl Engine {
             usable: true,
             upgrading: false,
             doubtful: false,
+            auth_reason: None,
             given_up: None,
             operation: None,
             outcome: None,
@@ -301,6 +304,11 @@ impl Engine {
         if reply.is_intermediate() && !matches!(operation, Operation::Auth(_)) {
             return self.give_up(operation, OTHER_KIND, phase);
         }
+        self.on_due_reply(operation, reply, phase);
+    }
+
+    /// Takes the reply that the operation waits for.
+    fn on_due_reply(&mut self, operation: Operation, reply: Reply, phase: Phase) {
         let next = match operation {
             Operation::Hello(hello) => self.on_hello_reply(&hello, reply),
             Operation::Auth(auth) => self.on_auth_reply(auth, reply),
@@ -343,7 +351,10 @@ impl Engine {
         match next {
             Ok(Some(next)) => self.operation = Some(next),
             Ok(None) => self.finish(Ok(None)),
-            Err(kind) => self.finish(Err(Error::new(kind, phase))),
+            Err(kind) => {
+                let reason = self.auth_reason.take().map(Reply::into_text);
+                self.finish(Err(Error::new(kind, phase).with_reason(reason)));
+            }
         }
     }
 
