@@ -22,7 +22,7 @@ const ALONE: [(&str, &[&str]); 3] = [
         ],
     ),
     ("tls-pump-crypto", &["", "pq", "tls12"]),
-    ("smtp-session", &["", "scram", "saslprep"]),
+    ("smtp-session", &["", "scram", "saslprep", "reencode"]),
 ];
 
 /// What `wasm-smtp-wasi` has of TLS: one of each row.

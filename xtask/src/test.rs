@@ -57,6 +57,8 @@ pub(crate) fn test(sh: &Shell) -> anyhow::Result<Tally> {
         let bare = ["test", "--no-default-features", "--package", package];
         run(sh, &mut tally, bare.into_iter())?;
     }
+    let all = ["test", "--all-features", "--package", "smtp-session"];
+    run(sh, &mut tally, all.into_iter())?;
     // The workspace README's example needs a component, as do the others.
     let readme = "test --doc --target wasm32-wasip2 --package test-guests";
     run(sh, &mut tally, readme.split(' '))?;

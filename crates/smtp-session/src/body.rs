@@ -22,6 +22,8 @@ pub enum LineEnds {
 pub struct Form {
     line_ends: LineEnds,
     binary: bool,
+    #[cfg(feature = "reencode")]
+    reencode: bool,
     len: Option<u64>,
     summary: Option<Summary>,
 }
@@ -50,6 +52,29 @@ impl Form {
     pub fn binary(mut self) -> Self {
         self.binary = true;
         self
+    }
+
+    /// Where the server lacks 8BITMIME, sends parts beyond ASCII in another
+    /// encoding of MIME: text as quoted-printable, all else as base64. That is
+    /// another mail to signatures such as DKIM's. It is for bodies in memory;
+    /// what is streamed is refused as without it, and so is what no encoding can
+    /// tell: headers beyond ASCII, signed parts, text of an unknown character set.
+    ///
+    /// Source: RFC 6152 section 3.
+    #[cfg(feature = "reencode")]
+    #[must_use]
+    pub fn reencode(mut self) -> Self {
+        self.reencode = true;
+        self
+    }
+
+    /// The mail to send instead to a server without 8BITMIME, if there is one.
+    #[cfg(feature = "reencode")]
+    pub(crate) fn reencoded(self, body: &[u8]) -> Result<Option<Vec<u8>>, BodyError> {
+        if !self.reencode || self.binary || body.is_ascii() {
+            return Ok(None);
+        }
+        crate::reencode::to_seven_bit(body).map(Some)
     }
 
     /// The length in octets, where it is known before: it is declared to the

@@ -54,6 +54,7 @@
 //! | feature | default | what |
 //! |---|---|---|
 //! | `scram` | yes | SCRAM-SHA-1 and SCRAM-SHA-256, with and without channel binding |
+//! | `reencode` | | `Form::reencode`: mails beyond ASCII for servers without 8BITMIME, by `mail-parser` and `mail-builder` |
 //! | `saslprep` | yes | with `scram`: user names and passwords beyond ASCII |
 
 mod address;
@@ -67,6 +68,8 @@ mod lines;
 mod parameters;
 mod phase;
 mod receipt;
+#[cfg(feature = "reencode")]
+mod reencode;
 mod reply;
 mod session;
 mod transcript;

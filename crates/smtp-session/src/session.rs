@@ -2,11 +2,13 @@
 
 mod drive;
 
+#[cfg(feature = "reencode")]
+use crate::Extension;
 use crate::body::Source;
 use crate::transcript::{Speaker, Transcript};
 use crate::{
     Body, Capabilities, Credentials, Deadlines, Delivery, Engine, Envelope, Error, ErrorKind,
-    Mechanism, NoDeadlines, Options, Phase, Receipt, Security,
+    Mechanism, NoDeadlines, Options, Outcome, Phase, Receipt, Security,
 };
 use futures_io::{AsyncRead, AsyncWrite};
 use std::fmt;
@@ -266,19 +268,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
         body: Body<'_>,
         last: bool,
     ) -> Result<Receipt, Error> {
+        #[cfg(feature = "reencode")]
+        let other;
         let Body {
             mut source,
             mut form,
         } = body;
+        let refused = |error| {
+            let outcomes = vec![Outcome::Unknown; envelope.recipients().len()];
+            let error = Error::new(ErrorKind::Body(error), Phase::Mail);
+            error.of_mail(Delivery::NotSent, envelope.clone(), outcomes)
+        };
+        #[cfg(feature = "reencode")]
+        {
+            other = match source {
+                Source::Bytes(bytes) if !self.capabilities().has(Extension::EightBitMime) => {
+                    form.reencoded(bytes).map_err(refused)?
+                }
+                _ => None,
+            };
+            if let Some(other) = &other {
+                source = Source::Bytes(other);
+            }
+        }
         if let Source::Bytes(bytes) = source {
-            form = form.survey(bytes).map_err(|error| {
-                let outcomes = vec![crate::Outcome::Unknown; envelope.recipients().len()];
-                Error::new(ErrorKind::Body(error), Phase::Mail).of_mail(
-                    Delivery::NotSent,
-                    envelope.clone(),
-                    outcomes,
-                )
-            })?;
+            form = form.survey(bytes).map_err(refused)?;
         }
         if last {
             self.engine.send_last(envelope, form);

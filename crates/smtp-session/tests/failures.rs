@@ -218,6 +218,33 @@ fn what_the_server_cannot_do_is_known_before_anything_is_sent() {
     assert!(matches!(error.kind(), ErrorKind::Invalid(_)));
 }
 
+#[cfg(feature = "reencode")]
+#[test]
+fn a_mail_beyond_ascii_is_encoded_for_a_server_that_takes_none() {
+    for (extensions, encoded) in [(&FULL[..3], true), (&FULL, false), (&[], true)] {
+        let (stream, mut session) = open(Peer::good(extensions));
+        let body = "Subject: x\r\n\r\nf\u{fc}r\r\n";
+        let body = Body::bytes(body).form(Form::default().reencode());
+        let receipt = now(session.send(&envelope(&["a@b"]), body));
+        assert!(receipt.is_ok_and(|receipt| receipt.is_complete()));
+        let mail = &stream.mails()[0].data;
+        assert_eq!(mail.is_ascii(), encoded);
+        assert_eq!(mail.ends_with(b"\r\n\r\nf=C3=BCr\r\n"), encoded);
+        let line = &stream.lines()[1];
+        assert_eq!(line.contains("BODY=8BITMIME"), !encoded);
+        let len = format!("SIZE={}", mail.len());
+        assert_eq!(line.contains(&len), extensions.contains(&"SIZE 1000000"));
+    }
+    let (stream, mut session) = open(Peer::good(&[]));
+    let body = Body::bytes("Subject: \u{fc}\r\n\r\nx").form(Form::default().reencode());
+    let error = now(session.send(&envelope(&["a@b"]), body)).expect_err("no encoding for it");
+    assert!(matches!(
+        error.kind(),
+        ErrorKind::Body(BodyError::EightBit { line: 1 })
+    ));
+    assert_eq!(stream.lines().len(), 1);
+}
+
 /// Behind what was looked at first, a fault ends the connection without a final
 /// dot, so that nobody takes a part for the whole.
 #[test]
