@@ -88,8 +88,8 @@ impl<S, D> Session<S, D> {
         self.engine.is_usable()
     }
 
-    /// What has become of a mail whose future was dropped; `None` when that was
-    /// another operation, or all are over.
+    /// What has become of a mail whose future was dropped; `None` when none was. It
+    /// stays known, as the session ends with it.
     pub fn given_up(&self) -> Option<Delivery> {
         self.engine.given_up()
     }

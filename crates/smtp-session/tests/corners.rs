@@ -165,6 +165,22 @@ fn a_reply_too_many_behind_a_refusal_is_distrusted_too() {
     assert_eq!(error.delivery(), Delivery::MaybeSent, "{error:?}");
 }
 
+/// Doubt belongs to the mail, not to what follows it.
+#[test]
+fn a_reply_too_many_behind_another_operation_says_nothing_of_a_mail() {
+    let script = |line: &str| match line {
+        "LAST" => say("554 5.6.0 no"),
+        "NOOP" => Act::Say("500 what\r\n250 surplus\r\n".to_owned()),
+        _ => Act::Good,
+    };
+    let (_, mut session) = open(Peer::new(&FULL, script));
+    let error = send(&mut session, &["a@b"], "x").expect_err("refused");
+    assert_eq!(error.delivery(), Delivery::NotSent);
+    let error = now(session.noop()).expect_err("refused");
+    assert_eq!(error.delivery(), Delivery::NotSent);
+    assert!(!session.is_usable());
+}
+
 /// The server says 421 and waits for the client to go.
 #[test]
 fn a_421_or_a_refusal_is_the_reason_though_no_more_replies_come() {

@@ -117,7 +117,6 @@ impl Engine {
                 transaction.envelope,
             )));
         }
-        self.doubtful = false;
         self.operation = Some(Operation::Mail(Box::new(transaction)));
     }
 
