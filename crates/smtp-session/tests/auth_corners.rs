@@ -128,6 +128,7 @@ fn what_the_body_needs_is_asked_for_behind_auth_too() {
 }
 
 /// A password that SASLprep forbids.
+#[cfg(feature = "scram")]
 #[test]
 fn a_password_that_scram_does_not_allow_is_the_callers_fault() {
     let peer = Peer::new(&["AUTH SCRAM-SHA-256"], |line| {
