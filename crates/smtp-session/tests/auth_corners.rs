@@ -5,7 +5,7 @@ mod peer;
 use base64ct::{Base64, Encoding as _};
 use peer::client::{at, open, send};
 use peer::{Act, Peer, now, say};
-use smtp_session::{Credentials, Error, ErrorKind, Extension, Reply};
+use smtp_session::{Credentials, Error, Extension, Reply};
 
 /// AUTH behind a transaction that failed.
 #[test]
@@ -146,7 +146,7 @@ fn a_password_that_scram_does_not_allow_is_the_callers_fault() {
     let credentials = Credentials::password("user", "pass\u{7}word").expect("credentials");
     let error = now(session.authenticate(&credentials)).expect_err("not allowed");
     assert!(
-        matches!(error.kind(), ErrorKind::Credentials(_)),
+        matches!(error.kind(), smtp_session::ErrorKind::Credentials(_)),
         "{error:?}: {error}"
     );
     assert!(session.is_usable());
