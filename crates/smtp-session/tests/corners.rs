@@ -181,6 +181,14 @@ fn a_reply_too_many_behind_another_operation_says_nothing_of_a_mail() {
     assert!(!session.is_usable());
 }
 
+/// The time of that phase is over at once, that of others never.
+fn over_in(over: Phase) -> impl FnMut(Phase) -> Pin<Box<dyn Future<Output = ()>>> {
+    move |phase| match phase == over {
+        true => Box::pin(std::future::ready(())),
+        false => Box::pin(std::future::pending()),
+    }
+}
+
 /// The server says 421 and waits for the client to go.
 #[test]
 fn a_421_or_a_refusal_is_the_reason_though_no_more_replies_come() {
@@ -196,14 +204,7 @@ fn a_421_or_a_refusal_is_the_reason_though_no_more_replies_come() {
         Act::Good
     });
     let stream = Stream::new(peer);
-    let deadlines = |phase: Phase| -> Pin<Box<dyn Future<Output = ()>>> {
-        match phase {
-            // What is still said is waited for as long as for a good-bye.
-            Phase::Quit => Box::pin(std::future::ready(())),
-            _ => Box::pin(std::future::pending()),
-        }
-    };
-    let mut session = Session::new(stream, TLS).with_deadlines(deadlines);
+    let mut session = Session::new(stream, TLS).with_deadlines(over_in(Phase::Quit));
     now(session.hello("client.example")).expect("EHLO");
     let error = now(session.send(&envelope(&["a@b"]), Body::bytes("x"))).expect_err("closing");
     assert!(matches!(error.kind(), ErrorKind::Closing(_)));
@@ -223,13 +224,7 @@ fn a_time_that_is_over_behind_a_refusal_keeps_the_refusal() {
         Act::Good
     });
     let stream = Stream::new(peer);
-    let deadlines = |phase: Phase| -> Pin<Box<dyn Future<Output = ()>>> {
-        match phase {
-            Phase::Rcpt => Box::pin(std::future::ready(())),
-            _ => Box::pin(std::future::pending()),
-        }
-    };
-    let mut session = Session::new(stream, TLS).with_deadlines(deadlines);
+    let mut session = Session::new(stream, TLS).with_deadlines(over_in(Phase::Rcpt));
     now(session.hello("client.example")).expect("EHLO");
     let error = now(session.send(&envelope(&["a@b"]), Body::bytes("x"))).expect_err("refused");
     assert_eq!(error.delivery(), Delivery::NotSent);
