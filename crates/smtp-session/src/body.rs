@@ -117,7 +117,8 @@ impl Form {
     /// the server is told of it.
     pub(crate) fn survey(mut self, body: &[u8]) -> Result<Self, BodyError> {
         let mut lines = self.lines();
-        let mut scratch = Vec::with_capacity(PART_LEN + PART_LEN / 8);
+        let part_len = body.len().min(PART_LEN);
+        let mut scratch = Vec::with_capacity(part_len + part_len / 8);
         for part in body.chunks(PART_LEN) {
             lines.push(part, &mut scratch)?;
             scratch.clear();

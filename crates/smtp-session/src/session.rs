@@ -5,10 +5,11 @@ mod drive;
 #[cfg(feature = "reencode")]
 use crate::Extension;
 use crate::body::Source;
+use crate::engine::unsent;
 use crate::transcript::{Speaker, Transcript};
 use crate::{
     Body, Capabilities, Credentials, Deadlines, Delivery, Engine, Envelope, Error, ErrorKind,
-    Mechanism, NoDeadlines, Options, Outcome, Phase, Receipt, Security,
+    Mechanism, NoDeadlines, Options, Phase, Receipt, Security,
 };
 use futures_io::{AsyncRead, AsyncWrite};
 use std::fmt;
@@ -28,7 +29,6 @@ use std::fmt;
 pub struct Session<S, D = NoDeadlines> {
     stream: S,
     engine: Engine,
-    options: Options,
     deadlines: D,
     /// Written to the stream since its last flush.
     unflushed: bool,
@@ -46,7 +46,6 @@ impl<S> Session<S> {
         Self {
             stream,
             engine: Engine::new(security, options),
-            options,
             deadlines: NoDeadlines,
             unflushed: false,
         }
@@ -59,7 +58,6 @@ impl<S, D> Session<S, D> {
         Session {
             stream: self.stream,
             engine: self.engine,
-            options: self.options,
             deadlines,
             unflushed: self.unflushed,
         }
@@ -145,7 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
         self.run(None).await?;
         let upgrade = Upgrade {
             transcript: self.engine.take_transcript(),
-            options: self.options,
+            options: self.engine.options(),
             deadlines: self.deadlines,
         };
         Ok((self.stream, upgrade))
@@ -275,9 +273,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
             mut form,
         } = body;
         let refused = |error| {
-            let outcomes = vec![Outcome::Unknown; envelope.recipients().len()];
             let error = Error::new(ErrorKind::Body(error), Phase::Mail);
-            error.of_mail(Delivery::NotSent, envelope.clone(), outcomes)
+            unsent(error, envelope.clone())
         };
         #[cfg(feature = "reencode")]
         {
@@ -325,7 +322,6 @@ impl<D> Upgrade<D> {
         Session {
             stream,
             engine,
-            options: self.options,
             deadlines: self.deadlines,
             unflushed: false,
         }

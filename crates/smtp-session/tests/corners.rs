@@ -189,21 +189,24 @@ fn over_in(over: Phase) -> impl FnMut(Phase) -> Pin<Box<dyn Future<Output = ()>>
     }
 }
 
-/// The server says 421 and waits for the client to go.
-#[test]
-fn a_421_or_a_refusal_is_the_reason_though_no_more_replies_come() {
+fn mail_refused_then_silent(reply: &'static str) -> Peer {
     let mut said = false;
-    let peer = Peer::new(&FULL, move |line| {
+    Peer::new(&FULL, move |line| {
         if said {
             return Act::Hush;
         }
         if line.starts_with("MAIL") {
             said = true;
-            return say("421 4.3.2 going");
+            return say(reply);
         }
         Act::Good
-    });
-    let stream = Stream::new(peer);
+    })
+}
+
+/// The server says 421 and waits for the client to go.
+#[test]
+fn a_421_or_a_refusal_is_the_reason_though_no_more_replies_come() {
+    let stream = Stream::new(mail_refused_then_silent("421 4.3.2 going"));
     let mut session = Session::new(stream, TLS).with_deadlines(over_in(Phase::Quit));
     now(session.hello("client.example")).expect("EHLO");
     let error = now(session.send(&envelope(&["a@b"]), Body::bytes("x"))).expect_err("closing");
@@ -212,18 +215,7 @@ fn a_421_or_a_refusal_is_the_reason_though_no_more_replies_come() {
 
 #[test]
 fn a_time_that_is_over_behind_a_refusal_keeps_the_refusal() {
-    let mut said = false;
-    let peer = Peer::new(&FULL, move |line| {
-        if said {
-            return Act::Hush;
-        }
-        if line.starts_with("MAIL") {
-            said = true;
-            return say("552 5.3.4 too big");
-        }
-        Act::Good
-    });
-    let stream = Stream::new(peer);
+    let stream = Stream::new(mail_refused_then_silent("552 5.3.4 too big"));
     let mut session = Session::new(stream, TLS).with_deadlines(over_in(Phase::Rcpt));
     now(session.hello("client.example")).expect("EHLO");
     let error = now(session.send(&envelope(&["a@b"]), Body::bytes("x"))).expect_err("refused");

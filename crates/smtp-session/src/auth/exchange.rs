@@ -97,6 +97,8 @@ impl Exchange {
         challenge: &[u8],
         credentials: &Credentials,
     ) -> Result<Response, &'static str> {
+        #[cfg(not(feature = "scram"))]
+        let _ = challenge;
         match self {
             Self::Single { answer, .. } => Ok(answer.to_vec().into()),
             // Whatever the server calls them, the name is asked for first.
@@ -111,9 +113,6 @@ impl Exchange {
             #[cfg(feature = "scram")]
             Self::Scram(scram) => scram.respond(challenge),
         }
-        .inspect(|_| {
-            let _ = challenge;
-        })
     }
 
     /// Whether the server may say that it succeeded.

@@ -244,6 +244,10 @@ impl Engine {
         }
     }
 
+    pub(crate) fn options(&self) -> Options {
+        self.options
+    }
+
     /// What the server offers, by its last reply to EHLO.
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
@@ -406,9 +410,7 @@ impl Engine {
     }
 
     fn queue_line(&mut self, line: &str) {
-        let out = self.wire.queue();
-        out.extend_from_slice(line.as_bytes());
-        out.extend_from_slice(b"\r\n");
+        self.wire.queue_line(line);
         self.log(Speaker::Client, line);
     }
 
@@ -454,7 +456,8 @@ impl Operation {
     }
 }
 
-fn unsent(error: Error, envelope: Envelope) -> Error {
+/// Of a mail that nothing was said of.
+pub(crate) fn unsent(error: Error, envelope: Envelope) -> Error {
     let outcomes = vec![crate::Outcome::Unknown; envelope.recipients().len()];
     error.of_mail(Delivery::NotSent, envelope, outcomes)
 }

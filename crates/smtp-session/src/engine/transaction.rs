@@ -280,11 +280,11 @@ impl Transaction {
     /// A short body leaves with its envelope when it can; a long one waits until
     /// it is known that somebody gets it.
     fn may_transfer(&mut self) -> bool {
-        let all_answered = self.answered == self.outcomes.len();
-        if all_answered && self.accepted == 0 {
+        if self.are_all_refused() {
             self.failure = Some((ErrorKind::NoRecipients, Phase::Rcpt));
             return false;
         }
+        let all_answered = self.answered == self.outcomes.len();
         all_answered || self.is_short() || !self.plan.chunking
     }
 
@@ -314,9 +314,7 @@ impl Transaction {
 
     fn command(&mut self, wire: &mut Wire, what: What, line: &str, log: &mut impl FnMut(&str)) {
         let start = wire.queued();
-        let out = wire.queue();
-        out.extend_from_slice(line.as_bytes());
-        out.extend_from_slice(b"\r\n");
+        wire.queue_line(line);
         self.expect(wire, what, start);
         log(line);
     }
@@ -324,6 +322,12 @@ impl Transaction {
     fn expect(&mut self, wire: &Wire, what: What, start: u64) {
         let end = wire.queued();
         self.expected.push_back(Expected { what, start, end });
+    }
+
+    fn expect_final(&mut self, wire: &Wire, start: u64) {
+        self.expect(wire, What::Final, start);
+        self.final_end = Some(wire.queued());
+        self.stage = Stage::Quit;
     }
 
     /// Queues one chunk, whole lines of text. Source: RFC 3030 section 2.
@@ -336,18 +340,14 @@ impl Transaction {
         }
         let start = wire.queued();
         let line = format!("BDAT {len}{}", if last { " LAST" } else { "" });
-        let out = wire.queue();
-        out.reserve(line.len() + 2 + len + 8);
-        out.extend_from_slice(line.as_bytes());
-        out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(&self.content[..len]);
+        wire.queue().reserve(line.len() + 2 + len + 8);
+        wire.queue_line(&line);
+        wire.queue().extend_from_slice(&self.content[..len]);
         self.content.drain(..len);
         log(&line);
         log(&format!("[{len} octets]"));
         if last {
-            self.expect(wire, What::Final, start);
-            self.final_end = Some(wire.queued());
-            self.stage = Stage::Quit;
+            self.expect_final(wire, start);
         } else {
             self.expect(wire, What::Chunk, start);
         }
@@ -369,9 +369,7 @@ impl Transaction {
             let start = wire.queued();
             wire.queue().extend_from_slice(b".\r\n");
             log(".");
-            self.expect(wire, What::Final, start);
-            self.final_end = Some(wire.queued());
-            self.stage = Stage::Quit;
+            self.expect_final(wire, start);
         }
         true
     }

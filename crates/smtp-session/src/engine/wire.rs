@@ -75,6 +75,12 @@ impl Wire {
         &mut self.out
     }
 
+    pub(crate) fn queue_line(&mut self, line: &str) {
+        let out = self.queue();
+        out.extend_from_slice(line.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+
     /// Queues what must not stay in memory, in place of all that waits.
     pub(crate) fn queue_secret(&mut self, line: &[u8]) {
         debug_assert_eq!(self.unsent_len(), 0);
