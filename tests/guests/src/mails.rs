@@ -1,5 +1,7 @@
 //! Long mails from nowhere, and what the component needs to send them.
 
+use stats_alloc::StatsAlloc;
+use std::alloc::System;
 use wasm_smtp_wasi::wasm_smtp::{IoError, MessageBody};
 
 /// So many bytes of the same line, whose length divides what is asked for.
@@ -25,4 +27,12 @@ pub fn memory_len() -> usize {
     return core::arch::wasm32::memory_size::<0>() * 65_536;
     #[cfg(not(target_family = "wasm"))]
     unreachable!("guests run inside wasmtime")
+}
+
+/// The bytes that the heap holds. What was ever asked for may be more than a
+/// number of 32 bits holds.
+#[must_use]
+pub fn heap_len(allocator: &StatsAlloc<System>) -> usize {
+    let stats = allocator.stats();
+    stats.bytes_allocated.wrapping_sub(stats.bytes_deallocated)
 }

@@ -14,7 +14,7 @@ use peer::{Args, EHLO, Measure, RECIPIENT, Source};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use std::alloc::System;
 use std::time::Instant;
-use test_guests::mails::memory_len;
+use test_guests::mails::{heap_len, memory_len};
 use wasm_smtp_wasi::wasi_net::join_all;
 use wasm_smtp_wasi::wasm_smtp::{AuthMechanism, IoError, MessageBody, SmtpClient, SmtpError};
 use wasm_smtp_wasi::{ConnectOptions, WasiTransport, block_on, connect_smtps_with};
@@ -24,13 +24,6 @@ static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 type Client = SmtpClient<WasiTransport>;
 
-/// The bytes that the heap holds. What was ever asked for may be more than a
-/// number of 32 bits holds.
-fn heap() -> usize {
-    let stats = GLOBAL.stats();
-    stats.bytes_allocated.wrapping_sub(stats.bytes_deallocated)
-}
-
 /// A mail that looks at the heap whenever it is read.
 struct Body {
     source: Source,
@@ -39,7 +32,7 @@ struct Body {
 
 impl MessageBody for Body {
     async fn read_chunk(&mut self, buf: &mut [u8]) -> Result<usize, IoError> {
-        self.most = self.most.max(heap());
+        self.most = self.most.max(heap_len(GLOBAL));
         Ok(self.source.read(buf))
     }
 }
@@ -82,7 +75,7 @@ impl Ours {
         for _ in 0..self.args.count {
             let source = Source::new(self.args.size);
             let mut body = Body { source, most: 0 };
-            let before = heap();
+            let before = heap_len(GLOBAL);
             client
                 .send_mail_stream(&self.args.user, &[RECIPIENT], &mut body)
                 .await?;

@@ -10,19 +10,29 @@ mod peer;
 use futures_lite::AsyncRead;
 use peer::{Args, EHLO, Measure, RECIPIENT, Source};
 use smtp_session::{Address, Body, Credentials, Envelope, Security, Session};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use std::alloc::System;
 use std::error::Error;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
-use test_guests::mails::memory_len;
+use test_guests::mails::{heap_len, memory_len};
 use tls_pump::{TlsConfig, TlsStream};
 use wasi_net::{TcpStream, block_on, join_all};
 
+#[global_allocator]
+static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
 type Secure = Session<TlsStream<TcpStream>>;
 
-/// A mail that is read piece by piece.
-struct Pieces(Source);
+/// A mail that is read piece by piece, and looks at the heap each time.
+struct Pieces {
+    source: Source,
+    most: Arc<AtomicUsize>,
+}
 
 impl AsyncRead for Pieces {
     fn poll_read(
@@ -30,7 +40,8 @@ impl AsyncRead for Pieces {
         _: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(self.0.read(buf)))
+        self.most.fetch_max(heap_len(GLOBAL), Ordering::Relaxed);
+        Poll::Ready(Ok(self.source.read(buf)))
     }
 }
 
@@ -83,13 +94,16 @@ impl Ours {
             }
             Measure::Stream => {
                 let mut session = self.login().await?;
-                let (before, start) = (memory_len(), Instant::now());
+                let most = Arc::default();
+                let (linear, heap, start) = (memory_len(), heap_len(GLOBAL), Instant::now());
                 for _ in 0..count {
-                    let body = Body::stream(Pieces(Source::new(size)));
+                    let (source, most) = (Source::new(size), Arc::clone(&most));
+                    let body = Body::stream(Pieces { source, most });
                     let _receipt = session.send(&self.envelope, body).await?;
                 }
                 peer::print(start);
-                println!("0 {}", memory_len() - before);
+                let heap = most.load(Ordering::Relaxed).saturating_sub(heap);
+                println!("{heap} {}", memory_len() - linear);
                 session.quit().await?;
             }
             Measure::Sessions => {
