@@ -26,12 +26,13 @@ const ALONE: [(&str, &[&str]); 3] = [
 ];
 
 /// What `wasm-smtp-wasi` has of TLS: one of each row.
-const TLS: [&[&str]; 5] = [
+const TLS: [&[&str]; 6] = [
     &["tls", "webpki-roots", "native-roots"],
     &["", "plaintext-only"],
     &["", "pure", "pure pq"],
     &["", "tls12"],
     &["", "ring"],
+    &["", "mailer"],
 ];
 
 /// What it passes on to `wasm-smtp`: one of each row.

@@ -59,6 +59,9 @@ pub(crate) fn test(sh: &Shell) -> anyhow::Result<Tally> {
     }
     let all = ["test", "--all-features", "--package", "smtp-session"];
     run(sh, &mut tally, all.into_iter())?;
+    let mailer =
+        "test --target wasm32-wasip2 --package wasm-smtp-wasi --features mailer --test mailer";
+    run(sh, &mut tally, mailer.split(' '))?;
     // The workspace README's example needs a component, as do the others.
     let readme = "test --doc --target wasm32-wasip2 --package test-guests";
     run(sh, &mut tally, readme.split(' '))?;

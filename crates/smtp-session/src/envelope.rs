@@ -74,6 +74,12 @@ impl Envelope {
         self
     }
 
+    /// Keeps the recipients for which `keep` says so, in their order.
+    pub fn retain(mut self, keep: impl FnMut(&Recipient) -> bool) -> Self {
+        self.change().recipients.retain(keep);
+        self
+    }
+
     /// The mail's header has letters beyond ASCII, so that SMTPUTF8 is needed.
     /// For addresses that have, it is used without this.
     ///
@@ -326,8 +332,10 @@ mod tests {
     fn a_clone_is_an_envelope_of_its_own() {
         let one = Envelope::null_sender().to(address("a@b"));
         let two = one.clone().to(address("c@d"));
+        let last = two.clone().retain(|to| to.address().as_str() == "c@d");
         assert_eq!(one.recipients().len(), 1);
         assert_eq!(two.recipients().len(), 2);
+        assert_eq!(last.recipients(), &two.recipients()[1..]);
     }
 
     #[test]

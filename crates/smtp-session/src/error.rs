@@ -239,6 +239,35 @@ impl Error {
         }
     }
 
+    /// The closest [`io::ErrorKind`].
+    pub fn io_kind(&self) -> io::ErrorKind {
+        match self.kind() {
+            ErrorKind::Io(error) | ErrorKind::BodyRead(error) => error.kind(),
+            ErrorKind::TimedOut => io::ErrorKind::TimedOut,
+            ErrorKind::Closed => io::ErrorKind::UnexpectedEof,
+            ErrorKind::Closing(_) => io::ErrorKind::ConnectionAborted,
+            ErrorKind::Protocol(_) | ErrorKind::Body(_) => io::ErrorKind::InvalidData,
+            ErrorKind::Invalid(_) | ErrorKind::Credentials(_) => io::ErrorKind::InvalidInput,
+            ErrorKind::Auth(_) | ErrorKind::PlaintextAuth => io::ErrorKind::PermissionDenied,
+            ErrorKind::Unsupported(_) | ErrorKind::NoMechanism => io::ErrorKind::Unsupported,
+            ErrorKind::Unusable => io::ErrorKind::NotConnected,
+            ErrorKind::Refused(_) | ErrorKind::NoRecipients | ErrorKind::TooLarge { .. } => {
+                io::ErrorKind::Other
+            }
+        }
+    }
+
+    /// `Display` without what became of the mail, for a sentence of one's own.
+    pub fn cause(&self) -> impl fmt::Display + '_ {
+        struct Cause<'a>(&'a Error);
+        impl fmt::Display for Cause<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.why(f)
+            }
+        }
+        Cause(self)
+    }
+
     fn why(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let phase = self.0.phase;
         match &self.0.kind {
@@ -324,20 +353,7 @@ impl error::Error for Error {
 impl From<Error> for io::Error {
     /// With the original inside.
     fn from(error: Error) -> Self {
-        let kind = match error.kind() {
-            ErrorKind::Io(error) | ErrorKind::BodyRead(error) => error.kind(),
-            ErrorKind::TimedOut => io::ErrorKind::TimedOut,
-            ErrorKind::Closed => io::ErrorKind::UnexpectedEof,
-            ErrorKind::Closing(_) => io::ErrorKind::ConnectionAborted,
-            ErrorKind::Protocol(_) | ErrorKind::Body(_) => io::ErrorKind::InvalidData,
-            ErrorKind::Invalid(_) | ErrorKind::Credentials(_) => io::ErrorKind::InvalidInput,
-            ErrorKind::Auth(_) | ErrorKind::PlaintextAuth => io::ErrorKind::PermissionDenied,
-            ErrorKind::Unsupported(_) | ErrorKind::NoMechanism => io::ErrorKind::Unsupported,
-            ErrorKind::Unusable => io::ErrorKind::NotConnected,
-            ErrorKind::Refused(_) | ErrorKind::NoRecipients | ErrorKind::TooLarge { .. } => {
-                io::ErrorKind::Other
-            }
-        };
+        let kind = error.io_kind();
         Self::new(kind, error)
     }
 }

@@ -113,6 +113,43 @@ impl WasiSmtpError {
         }
     }
 
+    /// Whether connecting again may succeed later: names that could not be looked up
+    /// for now, connections that failed, times that ran out; not what the host
+    /// denies, a name that does not exist, or a certificate.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        use wasi_net::ErrorKind as Net;
+        let inner = self.io_error().get_ref();
+        if let Some(net) = inner.and_then(|inner| inner.downcast_ref::<wasi_net::Error>()) {
+            return !matches!(
+                net.kind(),
+                Net::NetworkDenied
+                    | Net::NamesDenied
+                    | Net::NameUnresolvable
+                    | Net::NoAddressOfFamily
+                    | Net::InvalidName
+                    | Net::InvalidAddress
+                    | Net::InvalidOption
+                    | Net::Unsupported
+            );
+        }
+        #[cfg(feature = "tls")]
+        if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<tls_pump::Error>()) {
+            use tls_pump::Error as Tls;
+            return matches!(
+                tls,
+                Tls::EndedInHandshake | Tls::Truncated | Tls::TimedOut { .. } | Tls::Io(_)
+            );
+        }
+        matches!(
+            self,
+            Self::Resolve(_) | Self::Connect(_) | Self::Stream(_) | Self::Timeout { .. }
+        ) && !matches!(
+            self.io_error().kind(),
+            io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported | io::ErrorKind::NotFound
+        )
+    }
+
     /// Sorts an error of the stream, which came while `phase` was waited for, by
     /// the layer that made it.
     pub(crate) fn of_stream(error: io::Error, phase: Phase) -> Self {

@@ -24,6 +24,8 @@
 //!   upgrades by STARTTLS, and without TLS nothing goes on:
 //!   `connect_smtp_starttls`. In plaintext, for tests and proxies:
 //!   `connect_smtp_plaintext` (feature `plaintext-only`).
+//! - Mails in earnest, with retries, several connections and a report for each
+//!   recipient: [`mailer`] (feature `mailer`), on [`smtp_session`].
 //! - The certificate is always verified; nothing here can turn that off.
 //!   [`ConnectOptions`] names other roots, pinned keys, another name to verify.
 //! - Nothing waits without a deadline: each [`Phase`] has one.
@@ -74,6 +76,7 @@
 //! | `webpki-roots` | yes | TLS that trusts Mozilla's root certificates, bundled |
 //! | `native-roots` | | the host's root certificates, if the component may read them (`wasmtime run --dir /etc/ssl`); else the bundled |
 //! | `plaintext-only` | | `connect_smtp_plaintext`; without the other two no crate of TLS is built |
+//! | `mailer` | | [`mailer`]: connections that are kept, mails that are tried again, reports for each recipient |
 //! | `tls` | by `webpki-roots` | TLS without roots: give some by [`ConnectOptions`] |
 //! | `pure` | yes | the crypto provider `tls-pump-crypto`, in Rust alone |
 //! | `pq` | yes | with `pure`: X25519MLKEM768, a key exchange that quantum computers do not break |
@@ -100,6 +103,8 @@ mod dialogue;
 mod drive;
 mod ehlo;
 mod error;
+#[cfg(feature = "mailer")]
+pub mod mailer;
 mod options;
 mod stream;
 mod transport;
@@ -115,7 +120,7 @@ pub use connect::{
 };
 pub use error::WasiSmtpError;
 pub use options::ConnectOptions;
-pub use smtp_session::Phase;
+pub use smtp_session::{self, Phase};
 #[cfg(feature = "tls")]
 pub use tls_pump;
 pub use transport::{WasiTransport, address_literal};

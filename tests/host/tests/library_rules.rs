@@ -156,6 +156,15 @@ fn every_error_of_wasm_smtp_wasi_is_documented_and_tested() {
 }
 
 #[test]
+fn every_error_of_the_mailer_is_documented_and_tested() {
+    let source = read("crates/wasm-smtp-wasi/src/mailer/error.rs");
+    let tests = ["connections", "deliveries", "errors", "messages"]
+        .map(|name| read(&format!("crates/wasm-smtp-wasi/tests/mailer/{name}.rs")))
+        .concat();
+    assert_documented_and_tested(&source, "MailerErrorKind", &tests);
+}
+
+#[test]
 fn the_profile_in_the_readme_is_the_workspaces() {
     let readme = read("crates/wasm-smtp-wasi/README.md");
     let (_, profile) = readme.split_once("```toml\n").unwrap();

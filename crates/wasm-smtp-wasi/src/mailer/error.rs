@@ -1,0 +1,309 @@
+//! Why a mail was not sent, or not to all, and what helps.
+
+use super::report::{Fate, fates_delivery};
+use crate::WasiSmtpError;
+use smtp_session::{Address, Delivery, Envelope, ErrorKind, Extension, Phase, Reply};
+use std::{error, fmt, io};
+use tls_pump::{CertificateErrorKind, Error as TlsError};
+
+/// Why a mail was not sent.
+///
+/// `Display` says in one sentence what happened, what helps where that is known
+/// ([`remedy`](Self::remedy)), and what became of the mail. It shows no addresses
+/// and no secrets.
+pub struct MailerError(Box<Inner>);
+
+struct Inner {
+    kind: MailerErrorKind,
+    remedy: Option<Remedy>,
+    attempts: u32,
+    mail: Option<(Envelope, Vec<Fate>)>,
+}
+
+/// What went wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum MailerErrorKind {
+    /// The URL or an option of the builder can't be used; the text says why.
+    Config(String),
+    /// The message can't be sent as it is; the text says why.
+    Message(String),
+    /// What gives the message failed.
+    Read(io::Error),
+    /// No connection came about, or no TLS.
+    Connect(WasiSmtpError),
+    /// The session failed, or the server refused.
+    Session(smtp_session::Error),
+    /// No access token came from what gives them.
+    Token(io::Error),
+    /// The time that the mail may take in all was over while it waited for a
+    /// connection, or while one was opened.
+    TimedOut,
+    /// The mailer was closed.
+    Closed,
+}
+
+/// What helps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// The port speaks plaintext first: `smtp://`, which is STARTTLS, on 587.
+    UseStartTls,
+    /// The port speaks TLS at once, or no STARTTLS: `smtps://`, on 465.
+    UseImplicitTls,
+    /// The server does not like this name in EHLO: set another.
+    SetEhlo(String),
+    /// The server takes these credentials for wrong.
+    CheckCredentials,
+    /// The server offers AUTH by none of the ways that the credentials allow.
+    OtherCredentials,
+    /// The server takes the mail from users who proved who they are only.
+    LogIn,
+    /// The server does not take mails from this sender.
+    OtherSender,
+    /// The server does not know the recipient, or takes nothing for him.
+    OtherRecipient,
+    /// The server's certificate is from a CA that is not trusted: trust that, if
+    /// it is the right one.
+    TrustCa,
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UseStartTls => "use smtp:// (STARTTLS), as on port 587",
+            Self::UseImplicitTls => "use smtps:// (TLS at once), as on port 465",
+            Self::SetEhlo(name) => {
+                return write!(f, "it does not take the EHLO name {name}: set ehlo");
+            }
+            Self::CheckCredentials => "check the user name and the password or token",
+            Self::OtherCredentials => "use other credentials, or none",
+            Self::LogIn => "give credentials, or send from an address that it takes",
+            Self::OtherSender => "send from an address that it takes",
+            Self::OtherRecipient => "correct or leave out the recipient",
+            Self::TrustCa => "trust the CA that it is from, if that is the right one",
+        })
+    }
+}
+
+impl MailerError {
+    pub(super) fn new(kind: MailerErrorKind) -> Self {
+        let remedy = match &kind {
+            MailerErrorKind::Connect(error) => of_connection(error),
+            _ => None,
+        };
+        Self(Box::new(Inner {
+            kind,
+            remedy,
+            attempts: 0,
+            mail: None,
+        }))
+    }
+
+    pub(super) fn config(text: impl Into<String>) -> Self {
+        Self::new(MailerErrorKind::Config(text.into()))
+    }
+
+    pub(super) fn message(text: impl Into<String>) -> Self {
+        Self::new(MailerErrorKind::Message(text.into()))
+    }
+
+    /// An error of a session that said `ehlo` to the server, over TLS or not.
+    pub(super) fn session(error: smtp_session::Error, ehlo: &str, has_tls: bool) -> Self {
+        let remedy = of_session(&error, ehlo, has_tls);
+        let mut this = Self::new(MailerErrorKind::Session(error));
+        this.0.remedy = remedy;
+        this
+    }
+
+    pub(super) fn of_mail(mut self, attempts: u32, envelope: Envelope, fates: Vec<Fate>) -> Self {
+        self.0.attempts = attempts;
+        self.0.mail = Some((envelope, fates));
+        self
+    }
+
+    /// What went wrong, in the last attempt.
+    #[must_use]
+    pub fn kind(&self) -> &MailerErrorKind {
+        &self.0.kind
+    }
+
+    /// What helps, where that is known.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&Remedy> {
+        self.0.remedy.as_ref()
+    }
+
+    /// How often the mail was tried.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// What became of the mail; [`Delivery::NotSent`] for operations without one.
+    /// It is never [`Delivery::Sent`].
+    #[must_use]
+    pub fn delivery(&self) -> Delivery {
+        match &self.0.mail {
+            Some((_, fates)) => fates_delivery(fates),
+            None => Delivery::NotSent,
+        }
+    }
+
+    /// What became of the mail for each recipient, in the order of the envelope.
+    /// With LMTP some may have got it.
+    pub fn fates(&self) -> impl Iterator<Item = (&Address, &Fate)> {
+        let mail = self.0.mail.as_ref();
+        mail.into_iter().flat_map(|(envelope, fates)| {
+            let addresses = envelope.recipients().iter().map(|to| to.address());
+            addresses.zip(fates)
+        })
+    }
+
+    /// What the server said, if that is why.
+    #[must_use]
+    pub fn reply(&self) -> Option<&Reply> {
+        match &self.0.kind {
+            MailerErrorKind::Session(error) => error.reply(),
+            _ => None,
+        }
+    }
+
+    /// What was waited for, if it was the server.
+    #[must_use]
+    pub fn phase(&self) -> Option<Phase> {
+        match &self.0.kind {
+            MailerErrorKind::Session(error) => Some(error.phase()),
+            MailerErrorKind::Connect(WasiSmtpError::Timeout { phase, .. }) => Some(*phase),
+            _ => None,
+        }
+    }
+
+    /// Whether the same may succeed later. It says nothing of the mail: look at
+    /// [`delivery`](Self::delivery) before you send it again.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match &self.0.kind {
+            MailerErrorKind::Connect(error) => error.is_transient(),
+            MailerErrorKind::Session(error) => error.is_transient(),
+            MailerErrorKind::TimedOut | MailerErrorKind::Token(_) => true,
+            MailerErrorKind::Config(_)
+            | MailerErrorKind::Message(_)
+            | MailerErrorKind::Read(_)
+            | MailerErrorKind::Closed => false,
+        }
+    }
+}
+
+/// What helps against an error below SMTP.
+fn of_connection(error: &WasiSmtpError) -> Option<Remedy> {
+    use CertificateErrorKind as Kind;
+    let tls: &TlsError = error.io_error().get_ref()?.downcast_ref()?;
+    match tls {
+        TlsError::NotTls {
+            upgraded: false, ..
+        } => Some(Remedy::UseStartTls),
+        tls => matches!(
+            tls.certificate_kind()?,
+            Kind::UnknownIssuer | Kind::IncompleteChain | Kind::SelfSigned | Kind::BadSignature
+        )
+        .then_some(Remedy::TrustCa),
+    }
+}
+
+/// What helps against an error of a session.
+fn of_session(error: &smtp_session::Error, ehlo: &str, has_tls: bool) -> Option<Remedy> {
+    let phase = error.phase();
+    let reply = match error.kind() {
+        ErrorKind::Unsupported(Extension::StartTls) => return Some(Remedy::UseImplicitTls),
+        ErrorKind::NoMechanism => return Some(Remedy::OtherCredentials),
+        ErrorKind::TimedOut if phase == Phase::Greeting && !has_tls => {
+            return Some(Remedy::UseImplicitTls);
+        }
+        _ => error.reply()?,
+    };
+    if reply.is_transient() {
+        return None;
+    }
+    // 530 and 5.7 are about who we are, not about the recipient.
+    let policy = reply.code() == 530 || reply.enhanced().is_some_and(|status| status.subject == 7);
+    match phase {
+        Phase::Ehlo => Some(Remedy::SetEhlo(ehlo.to_owned())),
+        Phase::Auth => Some(Remedy::CheckCredentials),
+        Phase::Mail | Phase::Rcpt if policy => Some(Remedy::LogIn),
+        Phase::Mail => Some(Remedy::OtherSender),
+        Phase::Rcpt => Some(Remedy::OtherRecipient),
+        _ => None,
+    }
+}
+
+impl fmt::Display for MailerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.kind {
+            MailerErrorKind::Config(text) => f.write_str(text),
+            MailerErrorKind::Message(text) => f.write_str(text),
+            MailerErrorKind::Read(error) => write!(f, "the mail could not be read: {error}"),
+            MailerErrorKind::Connect(error) => write!(f, "{error}"),
+            MailerErrorKind::Session(error) => write!(f, "{}", error.cause()),
+            MailerErrorKind::Token(error) => write!(f, "there is no access token: {error}"),
+            MailerErrorKind::TimedOut => f.write_str("the mail took longer than it may"),
+            MailerErrorKind::Closed => f.write_str("the mailer was closed"),
+        }?;
+        if let Some(remedy) = &self.0.remedy {
+            write!(f, ": {remedy}")?;
+        }
+        if self.0.mail.is_some() {
+            f.write_str(match self.delivery() {
+                Delivery::NotSent => "; the mail was not sent",
+                _ => {
+                    "; it is not known whether the mail was sent: sending it again may make a second one"
+                }
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for MailerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MailerError")
+            .field("kind", &self.0.kind)
+            .field("remedy", &self.0.remedy)
+            .field("attempts", &self.0.attempts)
+            .field("delivery", &self.delivery())
+            .finish()
+    }
+}
+
+impl From<WasiSmtpError> for MailerError {
+    fn from(error: WasiSmtpError) -> Self {
+        Self::new(MailerErrorKind::Connect(error))
+    }
+}
+
+impl error::Error for MailerError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match &self.0.kind {
+            MailerErrorKind::Read(error) | MailerErrorKind::Token(error) => Some(error),
+            MailerErrorKind::Connect(error) => Some(error),
+            MailerErrorKind::Session(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<MailerError> for io::Error {
+    /// With the original inside.
+    fn from(error: MailerError) -> Self {
+        let kind = match error.kind() {
+            MailerErrorKind::Config(_) => io::ErrorKind::InvalidInput,
+            MailerErrorKind::Message(_) => io::ErrorKind::InvalidData,
+            MailerErrorKind::Read(error) | MailerErrorKind::Token(error) => error.kind(),
+            MailerErrorKind::Connect(error) => error.io_error().kind(),
+            MailerErrorKind::Session(error) => error.io_kind(),
+            MailerErrorKind::TimedOut => io::ErrorKind::TimedOut,
+            MailerErrorKind::Closed => io::ErrorKind::NotConnected,
+        };
+        Self::new(kind, error)
+    }
+}

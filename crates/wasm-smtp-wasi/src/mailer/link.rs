@@ -1,0 +1,197 @@
+//! A connection with a session on it that is through AUTH.
+
+use super::builder::{Login, Setup};
+use super::connect::{Connect, Connection};
+use super::event::{Event, Listener, Meter, Metered, Timers, Use};
+use super::wait::within;
+use super::{MailerError, MailerErrorKind};
+use crate::address_literal;
+use smtp_session::{Credentials, Phase, Session};
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+use tls_pump::ConnectionInfo;
+
+/// A connection that is ready for mails.
+pub(super) struct Link {
+    pub(super) session: Session<Metered, Timers>,
+    pub(super) tls: Option<ConnectionInfo>,
+    pub(super) peer: Peer,
+    meter: Meter,
+    opened: Instant,
+    /// When its last operation ended.
+    pub(super) used: Instant,
+    pub(super) mails: u32,
+}
+
+/// How the two sides know each other, for errors to tell.
+#[derive(Clone)]
+pub(super) struct Peer {
+    /// The name that EHLO gave.
+    pub(super) ehlo: String,
+    has_tls: bool,
+}
+
+impl Peer {
+    pub(super) fn error(&self, error: smtp_session::Error) -> MailerError {
+        MailerError::session(error, &self.ehlo, self.has_tls)
+    }
+}
+
+impl Link {
+    /// Connects, and goes on to AUTH.
+    pub(super) async fn open(
+        connect: &dyn Connect,
+        setup: &Setup,
+        used: Use,
+    ) -> Result<Self, MailerError> {
+        let (until, listener) = (used.until, used.listener.clone());
+        let meter = Meter::default();
+        meter.set(used);
+        tell(listener.as_ref(), Phase::Connect);
+        let connection = within(until, connect.connect()).await??;
+        let mut this = Self::over(connection, setup, meter);
+        this.hello().await?;
+        if connect.upgrades() {
+            this = this.upgrade(connect, until, listener.as_ref()).await?;
+            this.hello().await?;
+        }
+        this.authenticate(setup).await?;
+        this.used = Instant::now();
+        Ok(this)
+    }
+
+    fn over(connection: Connection, setup: &Setup, meter: Meter) -> Self {
+        let Connection {
+            stream,
+            security,
+            local_addr,
+            tls,
+        } = connection;
+        let has_tls = matches!(security, smtp_session::Security::Tls { .. });
+        let timers = Timers {
+            timeouts: setup.timeouts,
+            meter: meter.clone(),
+        };
+        let metered = Metered {
+            stream,
+            meter: meter.clone(),
+        };
+        let session = Session::with_options(metered, security, setup.session);
+        // Source: RFC 5321 section 4.1.4.
+        let literal = || address_literal(local_addr.unwrap_or(Ipv4Addr::UNSPECIFIED.into()));
+        let ehlo = setup.ehlo.clone().unwrap_or_else(literal);
+        let now = Instant::now();
+        Self {
+            session: session.with_deadlines(timers),
+            tls,
+            peer: Peer { ehlo, has_tls },
+            meter,
+            opened: now,
+            used: now,
+            mails: 0,
+        }
+    }
+
+    async fn hello(&mut self) -> Result<(), MailerError> {
+        let said = self.session.hello(&self.peer.ehlo).await.map(drop);
+        said.map_err(|error| self.peer.error(error))
+    }
+
+    async fn upgrade(
+        self,
+        connect: &dyn Connect,
+        until: Option<Instant>,
+        listener: Option<&Listener>,
+    ) -> Result<Self, MailerError> {
+        let Self { meter, peer, .. } = self;
+        let asked = self.session.starttls().await;
+        let (metered, upgrade) = asked.map_err(|error| peer.error(error))?;
+        tell(listener, Phase::Tls);
+        let connection = within(until, connect.upgrade(metered.stream)).await??;
+        let exporter = match connection.security {
+            smtp_session::Security::Tls { exporter } => exporter,
+            _ => None,
+        };
+        let metered = Metered {
+            stream: connection.stream,
+            meter: meter.clone(),
+        };
+        Ok(Self {
+            session: upgrade.resume(metered, exporter),
+            tls: connection.tls,
+            peer: Peer {
+                has_tls: true,
+                ..peer
+            },
+            meter,
+            ..self
+        })
+    }
+
+    async fn authenticate(&mut self, setup: &Setup) -> Result<(), MailerError> {
+        match &setup.login {
+            Login::None => Ok(()),
+            Login::Credentials(credentials) => self.prove(credentials).await,
+            Login::Tokens { user, source } => {
+                let mut fresh = false;
+                loop {
+                    let token = source(fresh).await;
+                    let token =
+                        token.map_err(|error| MailerError::new(MailerErrorKind::Token(error)))?;
+                    let credentials = Credentials::oauth_token(user, &token);
+                    let credentials =
+                        credentials.map_err(|wrong| MailerError::config(wrong.to_string()))?;
+                    match self.prove(&credentials).await {
+                        // It may have run out: RFC 7628 section 3.2.2.
+                        Err(error)
+                            if !fresh
+                                && error.reply().is_some_and(|reply| reply.code() == 535)
+                                && self.session.is_usable() =>
+                        {
+                            fresh = true;
+                        }
+                        done => return done,
+                    }
+                }
+            }
+        }
+    }
+
+    async fn prove(&mut self, credentials: &Credentials) -> Result<(), MailerError> {
+        let proved = self.session.authenticate(credentials).await;
+        proved.map_err(|error| self.peer.error(error))
+    }
+
+    /// Uses it for another mail.
+    pub(super) fn use_for(&self, used: Use) {
+        self.meter.set(used);
+    }
+
+    /// Whether the server is still there, which it has to show in `time`.
+    pub(super) async fn is_alive(&mut self, time: Duration) -> bool {
+        self.use_for(Use::new(Some(Instant::now() + time), None));
+        self.session.noop().await.is_ok()
+    }
+
+    /// Says good-bye, which may take `time`.
+    pub(super) async fn quit(self, time: Duration) {
+        self.use_for(Use::new(Some(Instant::now() + time), None));
+        // All that it was given is the server's or was reported.
+        let _ = self.session.quit().await;
+    }
+
+    /// Whether it may take another mail.
+    pub(super) fn is_fit(&self, setup: &Setup, now: Instant) -> bool {
+        let limits = &setup.limits;
+        self.session.is_usable()
+            && self.mails < limits.mails
+            && now.duration_since(self.opened) < limits.age
+            && now.duration_since(self.used) < limits.idle
+    }
+}
+
+fn tell(listener: Option<&Listener>, phase: Phase) {
+    if let Some(listener) = listener {
+        listener.tell(Event::Phase(phase));
+    }
+}

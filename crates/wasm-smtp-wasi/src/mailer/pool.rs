@@ -1,0 +1,49 @@
+//! Connections that wait for their next mail.
+
+use super::builder::Setup;
+use super::link::Link;
+use std::time::Instant;
+
+/// The idle ones, the last used being the last in it.
+#[derive(Default)]
+pub(super) struct Pool {
+    idle: Vec<Link>,
+    closed: bool,
+}
+
+impl Pool {
+    /// Takes the ones out whose time is over.
+    pub(super) fn retire(&mut self, setup: &Setup, now: Instant) -> Vec<Link> {
+        let unfit = self.idle.extract_if(.., |link| !link.is_fit(setup, now));
+        unfit.collect()
+    }
+
+    /// Takes the one that was used last.
+    pub(super) fn take(&mut self) -> Option<Link> {
+        self.idle.pop()
+    }
+
+    /// Takes `link` back, unless its time is over: then it is returned.
+    pub(super) fn put(&mut self, mut link: Link, setup: &Setup, now: Instant) -> Option<Link> {
+        link.used = now;
+        if self.closed || !link.is_fit(setup, now) {
+            return Some(link);
+        }
+        self.idle.push(link);
+        None
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Lets no more in, and gives all out.
+    pub(super) fn close(&mut self) -> Vec<Link> {
+        self.closed = true;
+        std::mem::take(&mut self.idle)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.idle.len()
+    }
+}

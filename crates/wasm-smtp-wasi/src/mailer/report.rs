@@ -1,0 +1,106 @@
+//! What became of a mail for each of its recipients.
+
+use super::MailerError;
+use smtp_session::{Address, Delivery, Envelope, Receipt, Reply};
+use std::fmt;
+
+/// What became of a mail for one recipient.
+///
+/// `Debug` leaves texts out, as [`Reply`] does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fate {
+    /// The server took it for the recipient.
+    Sent,
+    /// It may have taken it, and its reply is not known: sending it again may make
+    /// a second one.
+    MaybeSent,
+    /// It did not take it, for certain, and did not say so of this recipient.
+    NotSent,
+    /// It refuses this recipient.
+    Refused(Reply),
+}
+
+impl Fate {
+    /// Whether another attempt may change it, and can do no harm.
+    pub(super) fn is_open(&self) -> bool {
+        match self {
+            Self::NotSent => true,
+            Self::Refused(reply) => reply.is_transient(),
+            Self::Sent | Self::MaybeSent => false,
+        }
+    }
+}
+
+/// What became of the whole, if nobody got it for certain.
+pub(super) fn fates_delivery(fates: &[Fate]) -> Delivery {
+    let maybe = |fate: &Fate| matches!(fate, Fate::MaybeSent | Fate::Sent);
+    match fates.iter().any(maybe) {
+        true => Delivery::MaybeSent,
+        false => Delivery::NotSent,
+    }
+}
+
+/// A mail that the server took for at least one of its recipients.
+///
+/// `Debug` gives numbers only, so that addresses stay out of logs.
+#[must_use = "a report may name recipients that did not get the mail"]
+pub struct SendReport {
+    pub(super) envelope: Envelope,
+    pub(super) fates: Vec<Fate>,
+    /// Of the transactions, at least one.
+    pub(super) receipts: Vec<Receipt>,
+    pub(super) attempts: u32,
+    pub(super) error: Option<MailerError>,
+}
+
+impl SendReport {
+    /// Whether every recipient got it.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.fates.iter().all(|fate| *fate == Fate::Sent)
+    }
+
+    /// What became of it for each recipient, in the order of the envelope.
+    pub fn fates(&self) -> impl ExactSizeIterator<Item = (&Address, &Fate)> {
+        let recipients = self.envelope.recipients().iter();
+        recipients.map(|to| to.address()).zip(&self.fates)
+    }
+
+    /// The receipts of the server: one, or more where it took the mail for some of
+    /// the recipients first and for others later.
+    pub fn receipts(&self) -> &[Receipt] {
+        &self.receipts
+    }
+
+    /// The name that the server gave the mail, where it is known: see
+    /// [`Receipt::queue_id`].
+    #[must_use]
+    pub fn queue_id(&self) -> Option<String> {
+        self.receipts.iter().find_map(Receipt::queue_id)
+    }
+
+    /// How often the mail was tried.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Why the last attempt failed, which was for the rest of the recipients.
+    #[must_use]
+    pub fn error(&self) -> Option<&MailerError> {
+        self.error.as_ref()
+    }
+}
+
+impl fmt::Debug for SendReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sent = self.fates.iter().filter(|fate| **fate == Fate::Sent);
+        f.debug_struct("SendReport")
+            .field("recipients", &self.fates.len())
+            .field("sent", &sent.count())
+            .field("attempts", &self.attempts)
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}

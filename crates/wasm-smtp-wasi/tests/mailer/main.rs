@@ -1,0 +1,8 @@
+//! The mailer over a server in memory: what is tried again, what is reported, how
+//! connections are kept.
+
+mod connections;
+mod deliveries;
+mod errors;
+mod messages;
+mod support;
