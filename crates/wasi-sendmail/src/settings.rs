@@ -1,0 +1,213 @@
+//! Where, as whom and how to submit: from the flags, the environment and the
+//! config file, the first that has a setting.
+//!
+//! The environment and the files are asked by closures, so that all of it is
+//! tested without either.
+
+mod config_file;
+mod layer;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use layer::{Layer, Sender, Setting};
+
+use crate::Failure;
+use crate::flags::Flags;
+use crate::secret::Secret;
+use layer::Proof;
+use std::ffi::OsString;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The environment's variable for the config file.
+pub(crate) const CONFIG_VARIABLE: &str = "WASI_SENDMAIL_CONFIG";
+
+/// What the settings come from beside the flags.
+pub(crate) struct Sources<'a> {
+    /// The environment's variable of this name.
+    pub(crate) variable: &'a dyn Fn(&str) -> Option<OsString>,
+    /// The first bytes of a file, at most so many.
+    pub(crate) read: &'a Read<'a>,
+}
+
+/// Reads the first bytes of a file, at most so many.
+pub(crate) type Read<'a> = dyn Fn(&Path, u64) -> io::Result<Vec<u8>> + 'a;
+
+/// Where, as whom and how to submit.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) server: Option<Secret>,
+    /// Wins over the URL's, as `proof` does.
+    pub(crate) user: Option<Secret>,
+    pub(crate) proof: Option<Credential>,
+    /// Wins over the URL's `?ehlo=`.
+    pub(crate) ehlo: Option<String>,
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) sender: Sender,
+    /// How often one mail is tried.
+    pub(crate) tries: u32,
+    /// At one time.
+    pub(crate) connections: usize,
+    /// Mails a minute.
+    pub(crate) rate: Option<u32>,
+    /// For one mail in all.
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// What proves who the user is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Credential {
+    Password(Secret),
+    /// The file of an OAuth 2.0 access token. [`first_line`] reads it, anew when
+    /// the server refuses the token: by then another program may have replaced it.
+    TokenFile(PathBuf),
+}
+
+impl Settings {
+    /// The settings of this run.
+    ///
+    /// # Errors
+    ///
+    /// A value is wrong, or a file can't be read.
+    pub(crate) fn new(flags: &Flags, sources: &Sources<'_>) -> Result<Self, Failure> {
+        let environment = environment(sources)?;
+        let config = flags.config.clone().or_else(|| {
+            let variable = (sources.variable)(CONFIG_VARIABLE);
+            variable.filter(|path| !path.is_empty()).map(PathBuf::from)
+        });
+        let file = match config {
+            Some(path) => {
+                let content = content("config file", &path, sources.read)?;
+                config_file::parse(&path, &content)?
+            }
+            None => Layer::default(),
+        };
+        let given = flags.given.clone().or(environment).or(file);
+        let proof = match given.proof {
+            None => None,
+            Some(Proof::Password(password)) => Some(Credential::Password(password)),
+            Some(Proof::PasswordFile(path)) => {
+                let password = first_line("password file", &path, sources.read)?;
+                Some(Credential::Password(password))
+            }
+            Some(Proof::TokenFile(path)) => Some(Credential::TokenFile(path)),
+        };
+        Ok(Self {
+            server: given.server,
+            user: given.user,
+            proof,
+            ehlo: given.ehlo,
+            ca_file: given.ca_file,
+            sender: given.sender.unwrap_or_default(),
+            tries: given.tries.unwrap_or(if flags.several() { 3 } else { 1 }),
+            connections: given.connections.unwrap_or(4),
+            rate: given.rate,
+            timeout: given.timeout,
+        })
+    }
+
+    /// The server's URL.
+    ///
+    /// # Errors
+    ///
+    /// No source names one.
+    pub(crate) fn server(&self) -> Result<&Secret, Failure> {
+        self.server.as_ref().ok_or_else(|| {
+            let variable = Setting::Server.variable();
+            Failure::config(format!(
+                "no server: give --server smtps://HOST, or set {variable} to smtps://USER:PASSWORD@HOST"
+            ))
+        })
+    }
+
+    /// Who logs in and by what, if anybody does: what was given apart wins over
+    /// what the server's URL has.
+    ///
+    /// # Errors
+    ///
+    /// One is there without the other.
+    pub(crate) fn login(
+        &self,
+        user_of_url: Option<Secret>,
+        password_of_url: Option<Secret>,
+    ) -> Result<Option<(Secret, Credential)>, Failure> {
+        let user = self.user.clone().or(user_of_url);
+        let of_url = password_of_url.map(Credential::Password);
+        match (user, self.proof.clone().or(of_url)) {
+            (Some(user), Some(proof)) => Ok(Some((user, proof))),
+            (None, None) => Ok(None),
+            (Some(_), None) => Err(Failure::config(format!(
+                "there is a user but no password: give --password-file FILE or --token-file FILE, or set {}",
+                Setting::Password.variable()
+            ))),
+            (None, Some(_)) => Err(Failure::config(format!(
+                "there is a password or token but no user: give --user NAME, or set {}",
+                Setting::User.variable()
+            ))),
+        }
+    }
+}
+
+/// What the environment says. An empty variable is none: many programs can't
+/// take one away.
+fn environment(sources: &Sources<'_>) -> Result<Layer, Failure> {
+    let mut layer = Layer::default();
+    for setting in Setting::ALL {
+        let name = setting.variable();
+        let wrong = |what: &str| Failure::config(format!("{name} {what}"));
+        let Some(value) = (sources.variable)(&name).filter(|value| !value.is_empty()) else {
+            continue;
+        };
+        let value = value.to_str().ok_or_else(|| wrong("is no UTF-8 text"))?;
+        layer.set(setting, value).map_err(|what| wrong(&what))?;
+    }
+    Ok(layer)
+}
+
+/// The first line of a file that holds a secret; `what` is its name in an error.
+///
+/// # Errors
+///
+/// It can't be read, is larger than 64 KiB, is no text, or its first line is
+/// empty.
+pub(crate) fn first_line(what: &str, path: &Path, read: &Read<'_>) -> Result<Secret, Failure> {
+    let content = content(what, path, read)?;
+    let line = content.split(|&b| b == b'\n').next().unwrap_or_default();
+    let wrong = |wrong: &str| Failure::config(format!("the {what} {} {wrong}", path.display()));
+    let line = str::from_utf8(line).map_err(|_| wrong("is no UTF-8 text: save it as UTF-8"))?;
+    layer::secret(line.trim_end_matches('\r'))
+        .map_err(|what| wrong(&format!("is wrong: its first line {what}")))
+}
+
+/// The content of a small file, without the byte order mark that some editors
+/// begin it with.
+fn content(what: &str, path: &Path, read: &Read<'_>) -> Result<Vec<u8>, Failure> {
+    let content = read(path, FILE_LEN + 1).map_err(|error| {
+        Failure::no_input(format!(
+            "cannot read the {what} {} ({error}): give a path inside a folder that the host opens to the component, as `wasmtime run --dir FOLDER`",
+            path.display()
+        ))
+    })?;
+    if content.len() as u64 > FILE_LEN {
+        return Err(Failure::config(format!(
+            "the {what} {} is larger than 64 KiB: give the right file",
+            path.display()
+        )));
+    }
+    Ok(match content.strip_prefix(b"\xef\xbb\xbf") {
+        Some(rest) => rest.to_vec(),
+        None => content,
+    })
+}
+
+/// Reads from the file system, for [`Sources::read`].
+pub(crate) fn read_file(path: &Path, at_most: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(at_most).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+/// The longest file that is read here.
+const FILE_LEN: u64 = 64 * 1024;
