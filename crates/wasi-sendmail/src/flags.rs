@@ -1,171 +1,321 @@
-//! The command line: sendmail's flags for submission, and a few of our own.
+//! The command line: sendmail's flags for submission, as Postfix and msmtp take
+//! them, and our own.
+//!
+//! Each flag stands in the table of `flags/table.rs`, which is all that the parser
+//! knows.
 
-use crate::Failure;
-use lexopt::{Arg, ValueExt};
+mod help;
+mod table;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub(crate) use values::{Body, Notify, Return};
+
+use crate::settings::{Layer, Sender, Setting};
+use crate::{Failure, addresses};
+use lexopt::{Arg, Parser};
 use std::ffi::OsString;
-use std::path::PathBuf;
-
-/// What `--help` prints.
-const HELP: &str = "\
-Submits the mail on standard input by SMTP, over TLS.
-
-Usage: wasi-sendmail [FLAGS] [RECIPIENT ...] < mail.eml
-
-  -t               take recipients from To, Cc and Bcc too; Bcc is removed
-  -i, -oi          a line with a single dot does not end the mail
-  -f ADDRESS       the envelope's sender; default: the address in From
-  -v               say what the server replied
-  --server URL     smtps://USER:PASSWORD@HOST[:465]  TLS from the first byte
-                   smtp://USER:PASSWORD@HOST[:587]   TLS by STARTTLS, required
-                   ?ehlo=NAME names this machine; the default is its address.
-                   Reserved characters are percent-encoded: @ is %40, : is %3A.
-                   Better given in the environment as WASI_SENDMAIL_SERVER,
-                   which other users cannot see.
-  --ca-file FILE   trust the CA certificates in this PEM file, and no others
-  -V, --version    print the version
-  -h, --help       print this
-
-It exits with 0 once the server has taken the mail for every recipient,
-otherwise with a code of sysexits.h and one sentence on standard error. 75 says
-that a later try may work.
-";
+use std::path::{Path, PathBuf};
+use table::{Does, Flag};
 
 /// What the command line asks for.
 #[derive(Debug)]
 pub(crate) enum Action {
     /// Print this and end.
     Print(String),
-    Submit(Flags),
+    Submit(Box<Flags>),
 }
 
 /// How to submit.
 #[derive(Default)]
 pub(crate) struct Flags {
+    pub(crate) mails: Mails,
+    pub(crate) mode: Mode,
+    /// Bare addresses.
+    pub(crate) recipients: Vec<String>,
+    /// With several mails it is always so.
     pub(crate) recipients_from_headers: bool,
     pub(crate) ignore_dots: bool,
-    pub(crate) sender: Option<String>,
+    /// For a From that has to be added.
+    pub(crate) full_name: Option<String>,
+    pub(crate) notify: Option<Notify>,
+    pub(crate) ret: Option<Return>,
+    /// 1 to 100 printable ASCII characters.
+    pub(crate) envelope_id: Option<String>,
+    pub(crate) body: Option<Body>,
     pub(crate) verbose: bool,
-    pub(crate) server: Option<String>,
-    pub(crate) ca_file: Option<PathBuf>,
-    pub(crate) recipients: Vec<String>,
+    /// Nothing is added to the mail.
+    pub(crate) raw: bool,
+    pub(crate) config: Option<PathBuf>,
+    /// The flags' part of the settings.
+    pub(crate) given: Layer,
+    /// As given; [`Flags::journal`] knows the default.
+    pub(crate) journal_file: Option<PathBuf>,
 }
 
-/// Without the server's URL, which holds a password.
+/// Where the mails are.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mails {
+    #[default]
+    StandardInput,
+    Folder(PathBuf),
+    Mbox(PathBuf),
+}
+
+/// What is done with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mode {
+    #[default]
+    Submit,
+    /// Say what would be submitted, without a connection.
+    DryRun,
+    /// Ask the server about sender and recipients.
+    Verify,
+}
+
+/// Without the server's URL, which may hold a password, and without addresses.
 impl std::fmt::Debug for Flags {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Flags")
-            .field("recipients", &self.recipients)
+            .field("mails", &self.mails)
+            .field("mode", &self.mode)
+            .field("recipients", &self.recipients.len())
             .finish_non_exhaustive()
     }
 }
 
 impl Flags {
+    /// Reads the arguments, the program's name first.
+    ///
+    /// # Errors
+    ///
+    /// A flag is unknown, is refused, has a wrong value or contradicts another.
     pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Action, Failure> {
+        let args: Vec<OsString> = args.into_iter().collect();
+        let alone = args.len() == 2 && args[1] == "-h";
         let mut flags = Self::default();
-        let mut parser = lexopt::Parser::from_iter(args);
-        while let Some(arg) = parser.next().map_err(Failure::usage)? {
-            match arg {
-                Arg::Short('t') => flags.recipients_from_headers = true,
-                Arg::Short('i') => flags.ignore_dots = true,
-                Arg::Short('o') => match text(parser.value())?.as_str() {
-                    "i" => flags.ignore_dots = true,
-                    option => {
-                        return Err(Failure::usage(format_args!(
-                            "the option -o{} is unknown: leave it out",
-                            option.escape_debug()
-                        )));
-                    }
-                },
-                Arg::Short('f') => flags.sender = Some(text(parser.value())?),
-                Arg::Short('v') => flags.verbose = true,
-                Arg::Long("server") => flags.server = Some(text(parser.value())?),
-                Arg::Long("ca-file") => {
-                    flags.ca_file = Some(parser.value().map_err(Failure::usage)?.into());
+        let mut parser = Parser::from_iter(args);
+        while let Some(arg) = parser.next().map_err(wrong_argument)? {
+            let name = match arg {
+                Arg::Short(c) => format!("-{c}"),
+                Arg::Long(name) => format!("--{name}"),
+                Arg::Value(list) => {
+                    flags.add_recipients(&text("the command line", list)?)?;
+                    continue;
                 }
-                Arg::Short('V') | Arg::Long("version") => {
-                    let version = env!("CARGO_PKG_VERSION");
-                    return Ok(Action::Print(format!("wasi-sendmail {version}\n")));
+            };
+            let (name, flag) = find(name, &mut parser)?;
+            let mut value = None;
+            if !flag.value.is_empty() && !name.starts_with("-o") {
+                value = Some(text(&name, parser.value().map_err(wrong_argument)?)?);
+            }
+            match flag.does {
+                Does::Refuse(remedy) => {
+                    return Err(Failure::usage(format_args!("{name} is refused: {remedy}")));
                 }
-                Arg::Short('h') | Arg::Long("help") => return Ok(Action::Print(HELP.into())),
-                Arg::Value(recipient) => flags.recipients.push(text(Ok(recipient))?),
-                unknown => return Err(Failure::usage(unknown.unexpected())),
+                Does::Version => return Ok(Action::Print(help::version())),
+                Does::Help => return Ok(Action::Print(help::help())),
+                Does::HelpOrHops if alone => return Ok(Action::Print(help::help())),
+                Does::HelpOrHops => hops(&mut parser)?,
+                does => flags.take(does, &name, value.unwrap_or_default())?,
             }
         }
-        Ok(Action::Submit(flags))
+        flags.check()?;
+        Ok(Action::Submit(Box::new(flags)))
+    }
+
+    /// Whether there may be more than one mail.
+    pub(crate) fn several(&self) -> bool {
+        self.mails != Mails::StandardInput
+    }
+
+    /// The record by which an interrupted run goes on; several mails have one.
+    pub(crate) fn journal(&self) -> Option<PathBuf> {
+        let default = match &self.mails {
+            Mails::StandardInput => return None,
+            Mails::Folder(folder) => folder.join("wasi-sendmail.journal"),
+            Mails::Mbox(mbox) => beside(mbox),
+        };
+        Some(self.journal_file.clone().unwrap_or(default))
+    }
+
+    fn take(&mut self, does: Does, name: &str, value: String) -> Result<(), Failure> {
+        let wrong = |what: String| Failure::usage(format_args!("{name} {what}"));
+        match does {
+            Does::RecipientsFromHeaders => self.recipients_from_headers = true,
+            Does::IgnoreDots => self.ignore_dots = true,
+            Does::Set(Setting::From) if self.given.sender == Some(Sender::FromHeader) => {
+                return Err(two_senders());
+            }
+            Does::Set(setting) => self.given.set(setting, &value).map_err(wrong)?,
+            Does::SenderFromHeader => match self.given.sender {
+                None | Some(Sender::FromHeader) => self.given.sender = Some(Sender::FromHeader),
+                Some(_) => return Err(two_senders()),
+            },
+            Does::FullName => self.full_name = values::full_name(value).map_err(wrong)?,
+            Does::Notify => self.notify = Notify::parse(&value).map_err(wrong)?,
+            Does::Return => self.ret = Return::parse(&value).map_err(wrong)?,
+            Does::EnvelopeId => {
+                self.envelope_id = Some(values::envelope_id(value).map_err(wrong)?);
+            }
+            Does::Body => self.body = Some(Body::parse(&value).map_err(wrong)?),
+            Does::Verbose => self.verbose = true,
+            Does::Raw => self.raw = true,
+            Does::FromDir => self.take_mails(Mails::Folder(path(name, value)?))?,
+            Does::Mbox => self.take_mails(Mails::Mbox(path(name, value)?))?,
+            Does::Journal => self.journal_file = Some(path(name, value)?),
+            Does::Config => self.config = Some(path(name, value)?),
+            Does::DryRun => self.take_mode(Mode::DryRun)?,
+            Does::Verify => self.take_mode(Mode::Verify)?,
+            Does::Default
+            | Does::Nothing
+            | Does::Version
+            | Does::Help
+            | Does::HelpOrHops
+            | Does::Refuse(_) => {}
+        }
+        Ok(())
+    }
+
+    /// An argument is a list, as in a header: some mail programs give it so.
+    fn add_recipients(&mut self, list: &str) -> Result<(), Failure> {
+        let addresses = addresses::parse_list(list)
+            .map_err(|wrong| Failure::usage(format_args!("the command line {wrong}")))?;
+        if addresses.is_empty() {
+            return Err(Failure::usage(
+                "a recipient on the command line is empty: write name@domain",
+            ));
+        }
+        self.recipients.extend(addresses);
+        Ok(())
+    }
+
+    fn take_mails(&mut self, mails: Mails) -> Result<(), Failure> {
+        if self.several() {
+            return Err(Failure::usage(
+                "--from-dir and --mbox name one source of mails: run it once for each",
+            ));
+        }
+        self.mails = mails;
+        Ok(())
+    }
+
+    fn take_mode(&mut self, mode: Mode) -> Result<(), Failure> {
+        if ![Mode::Submit, mode].contains(&self.mode) {
+            return Err(Failure::usage(
+                "--dry-run connects to nothing and --verify does: give one of them",
+            ));
+        }
+        self.mode = mode;
+        Ok(())
+    }
+
+    /// What only all flags together show.
+    fn check(&mut self) -> Result<(), Failure> {
+        let wrong = if self.several() {
+            self.recipients_from_headers = true;
+            if !self.recipients.is_empty() {
+                "with --from-dir or --mbox every mail goes to the recipients in its own header: leave those on the command line out"
+            } else if self.mode == Mode::Verify {
+                "--verify is for one mail: give --dry-run to look through several"
+            } else {
+                return Ok(());
+            }
+        } else if self.journal_file.is_some() {
+            "--journal is for several mails: give it with --from-dir or --mbox"
+        } else if self.given.connections.is_some() {
+            "--connections is for several mails: give it with --from-dir or --mbox"
+        } else if self.given.rate.is_some() {
+            "--rate is for several mails: give it with --from-dir or --mbox"
+        } else {
+            return Ok(());
+        };
+        Err(Failure::usage(wrong))
     }
 }
 
-fn text(value: Result<OsString, lexopt::Error>) -> Result<String, Failure> {
-    value
-        .and_then(|value| value.string())
-        .map_err(Failure::usage)
+/// The flag of this name. Those of -b and -o are told apart by their value.
+fn find(name: String, parser: &mut Parser) -> Result<(String, &'static Flag), Failure> {
+    let full = match name.as_str() {
+        "-b" | "-o" => {
+            let value = parser.value().map_err(wrong_argument)?;
+            format!("{name}{}", text(&name, value)?)
+        }
+        _ => name,
+    };
+    let found = Flag::find(&full).or_else(|| {
+        let option = full.starts_with("-o");
+        Flag::find("-o").filter(|_| option)
+    });
+    found.map(|flag| (full.clone(), flag)).ok_or_else(|| {
+        let full = full.escape_debug();
+        Failure::usage(format_args!("the flag {full} is unknown: leave it out"))
+    })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(args: &[&str]) -> Result<Action, Failure> {
-        Flags::parse(["wasi-sendmail"].iter().chain(args).map(OsString::from))
+/// Takes sendmail's hop count. Anything else is no request for help that could
+/// end well: the mail would not be sent, and the exit code would be 0.
+fn hops(parser: &mut Parser) -> Result<(), Failure> {
+    let is_number = |value: &std::ffi::OsStr| {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        value.to_str().is_some_and(digits)
+    };
+    let taken = match parser.optional_value() {
+        Some(attached) => is_number(&attached),
+        None => parser
+            .try_raw_args()
+            .and_then(|mut rest| rest.next_if(is_number))
+            .is_some(),
+    };
+    if taken {
+        Ok(())
+    } else {
+        Err(Failure::usage(
+            "-h takes sendmail's hop count, a number: give --help for help",
+        ))
     }
+}
 
-    fn flags(args: &[&str]) -> Flags {
-        match parse(args) {
-            Ok(Action::Submit(flags)) => flags,
-            other => panic!("{other:?}"),
-        }
-    }
+fn two_senders() -> Failure {
+    Failure::usage(
+        "--read-envelope-from takes the sender from the mail and -f names another: give one of them",
+    )
+}
 
-    #[test]
-    fn sendmails_spellings_are_known() {
-        let found = flags(&[
-            "-t",
-            "-oi",
-            "-fme@example.org",
-            "you@example.org",
-            "--",
-            "-odd@example.org",
-        ]);
-        assert!(found.recipients_from_headers && found.ignore_dots);
-        assert_eq!(found.sender.as_deref(), Some("me@example.org"));
-        assert_eq!(found.recipients, ["you@example.org", "-odd@example.org"]);
-        assert!(flags(&["-ti"]).ignore_dots);
-        assert_eq!(
-            flags(&["--server=smtps://h"]).server.as_deref(),
-            Some("smtps://h")
-        );
+/// Says what is wrong without the value, which may be a secret.
+fn wrong_argument(error: lexopt::Error) -> Failure {
+    match error {
+        lexopt::Error::MissingValue {
+            option: Some(option),
+        } => Failure::usage(format_args!("{option} needs a value: write it behind it")),
+        lexopt::Error::UnexpectedValue { option, .. } => Failure::usage(format_args!(
+            "{option} takes no value: leave out what follows it"
+        )),
+        _ => Failure::usage("an argument can't be read: write it as UTF-8"),
     }
+}
 
-    #[test]
-    fn unknown_flags_are_refused_by_name() {
-        for (args, name) in [
-            (&["-q"], "-q"),
-            (&["--sever"], "--sever"),
-            (&["-ox"], "-ox"),
-            (&["-f"], "-f"),
-        ] {
-            let failure = parse(args).unwrap_err();
-            assert_eq!(failure.exit_code(), 64);
-            assert!(failure.to_string().contains(name), "{failure}");
-        }
-    }
+fn text(name: &str, value: OsString) -> Result<String, Failure> {
+    value.into_string().map_err(|_| {
+        Failure::usage(format_args!(
+            "{name} has text that is no UTF-8: write it as UTF-8"
+        ))
+    })
+}
 
-    #[test]
-    fn help_names_every_flag_and_debug_hides_the_server() {
-        for flag in [
-            "-t",
-            "-i",
-            "-oi",
-            "-f",
-            "-v",
-            "--server",
-            "--ca-file",
-            "-V",
-            "-h",
-        ] {
-            assert!(HELP.contains(flag), "{flag}");
-        }
-        let shown = format!("{:?}", flags(&["--server", "smtps://u:secret@h"]));
-        assert!(!shown.contains("secret"), "{shown}");
+fn path(name: &str, value: String) -> Result<PathBuf, Failure> {
+    if value.is_empty() {
+        return Err(Failure::usage(format_args!(
+            "{name} has no value: name a file"
+        )));
     }
+    Ok(value.into())
+}
+
+/// `FILE.journal`, whatever the file's extension is.
+fn beside(mbox: &Path) -> PathBuf {
+    let mut name = mbox.as_os_str().to_owned();
+    name.push(".journal");
+    name.into()
 }
