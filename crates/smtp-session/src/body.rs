@@ -174,6 +174,20 @@ impl<'a> Body<'a> {
         }
     }
 
+    /// Looks through a body in memory, so that what is wrong with it is known before
+    /// there is a session. What is streamed is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// What [`Session::send`](crate::Session::send) would refuse, but for bytes
+    /// beyond ASCII, which depend on the server.
+    pub fn check(&self) -> Result<(), BodyError> {
+        match self.source {
+            Source::Bytes(bytes) => self.form.survey(bytes).map(drop),
+            Source::Stream(_) => Ok(()),
+        }
+    }
+
     /// How it is to be taken.
     #[must_use]
     pub fn form(mut self, form: Form) -> Self {

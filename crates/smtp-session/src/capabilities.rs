@@ -101,6 +101,18 @@ impl Capabilities {
         self.mechanisms & mechanism.bit() != 0
     }
 
+    /// The extensions that the server offers, of those that this crate uses.
+    pub fn extensions(&self) -> impl Iterator<Item = Extension> {
+        let all = EXTENSIONS.iter().map(|(extension, _)| *extension);
+        all.filter(|extension| self.has(*extension))
+    }
+
+    /// The mechanisms of AUTH that the server offers, of those that this crate
+    /// knows, best first.
+    pub fn mechanisms(&self) -> impl Iterator<Item = Mechanism> {
+        Mechanism::all().filter(|mechanism| self.has_mechanism(*mechanism))
+    }
+
     /// The longest mail that the server takes, in octets; `None` where it names
     /// none.
     ///

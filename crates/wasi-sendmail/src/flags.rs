@@ -10,14 +10,14 @@ mod table;
 mod tests;
 mod values;
 
-pub(crate) use values::{Body, Notify, Return};
-
+use crate::Failure;
 use crate::settings::{Layer, Sender, Setting};
-use crate::{Failure, addresses};
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use table::{Does, Flag};
+use wasm_smtp_wasi::mailer::parse_addresses;
+use wasm_smtp_wasi::smtp_session::{Address, EnvelopeId, Notify, Ret};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -32,18 +32,15 @@ pub(crate) enum Action {
 pub(crate) struct Flags {
     pub(crate) mails: Mails,
     pub(crate) mode: Mode,
-    /// Bare addresses.
-    pub(crate) recipients: Vec<String>,
+    pub(crate) recipients: Vec<Address>,
     /// With several mails it is always so.
     pub(crate) recipients_from_headers: bool,
     pub(crate) ignore_dots: bool,
     /// For a From that has to be added.
     pub(crate) full_name: Option<String>,
     pub(crate) notify: Option<Notify>,
-    pub(crate) ret: Option<Return>,
-    /// 1 to 100 printable ASCII characters.
-    pub(crate) envelope_id: Option<String>,
-    pub(crate) body: Option<Body>,
+    pub(crate) ret: Option<Ret>,
+    pub(crate) envelope_id: Option<EnvelopeId>,
     pub(crate) verbose: bool,
     /// Nothing is added to the mail.
     pub(crate) raw: bool,
@@ -70,7 +67,7 @@ pub(crate) enum Mode {
     Submit,
     /// Say what would be submitted, without a connection.
     DryRun,
-    /// Ask the server about sender and recipients.
+    /// Connect, log in, and say what the server offers.
     Verify,
 }
 
@@ -154,12 +151,12 @@ impl Flags {
                 Some(_) => return Err(two_senders()),
             },
             Does::FullName => self.full_name = values::full_name(value).map_err(wrong)?,
-            Does::Notify => self.notify = Notify::parse(&value).map_err(wrong)?,
-            Does::Return => self.ret = Return::parse(&value).map_err(wrong)?,
+            Does::Notify => self.notify = values::notify(&value).map_err(wrong)?,
+            Does::Return => self.ret = values::ret(&value).map_err(wrong)?,
             Does::EnvelopeId => {
-                self.envelope_id = Some(values::envelope_id(value).map_err(wrong)?);
+                self.envelope_id = Some(values::envelope_id(&value).map_err(wrong)?);
             }
-            Does::Body => self.body = Some(Body::parse(&value).map_err(wrong)?),
+            Does::Body => values::body(&value).map_err(wrong)?,
             Does::Verbose => self.verbose = true,
             Does::Raw => self.raw = true,
             Does::FromDir => self.take_mails(Mails::Folder(path(name, value)?))?,
@@ -180,8 +177,8 @@ impl Flags {
 
     /// An argument is a list, as in a header: some mail programs give it so.
     fn add_recipients(&mut self, list: &str) -> Result<(), Failure> {
-        let addresses = addresses::parse_list(list)
-            .map_err(|wrong| Failure::usage(format_args!("the command line {wrong}")))?;
+        let addresses = parse_addresses(list)
+            .map_err(|wrong| Failure::usage(format_args!("on the command line {wrong}")))?;
         if addresses.is_empty() {
             return Err(Failure::usage(
                 "a recipient on the command line is empty: write name@domain",
@@ -218,7 +215,7 @@ impl Flags {
             if !self.recipients.is_empty() {
                 "with --from-dir or --mbox every mail goes to the recipients in its own header: leave those on the command line out"
             } else if self.mode == Mode::Verify {
-                "--verify is for one mail: give --dry-run to look through several"
+                "--verify sends no mail: leave --from-dir and --mbox out, or give --dry-run to look through them"
             } else {
                 return Ok(());
             }

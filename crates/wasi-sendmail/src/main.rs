@@ -12,6 +12,9 @@ fn main() -> ExitCode {
         }
         Err(failure) => {
             eprintln!("wasi-sendmail: {failure}");
+            for detail in failure.details() {
+                eprintln!("  {detail}");
+            }
             failure.exit_code()
         }
     };

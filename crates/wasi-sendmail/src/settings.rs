@@ -121,30 +121,30 @@ impl Settings {
         })
     }
 
-    /// Who logs in and by what, if anybody does: what was given apart wins over
-    /// what the server's URL has.
+    /// Who logs in and by what, where that was given apart; else it is in the server's
+    /// URL, or nobody does. `user_of_url` is the user there.
     ///
     /// # Errors
     ///
-    /// One is there without the other.
+    /// One was given without the other.
     pub(crate) fn login(
         &self,
-        user_of_url: Option<Secret>,
-        password_of_url: Option<Secret>,
+        user_of_url: Option<&str>,
     ) -> Result<Option<(Secret, Credential)>, Failure> {
-        let user = self.user.clone().or(user_of_url);
-        let of_url = password_of_url.map(Credential::Password);
-        match (user, self.proof.clone().or(of_url)) {
-            (Some(user), Some(proof)) => Ok(Some((user, proof))),
+        match (self.user.clone(), self.proof.clone()) {
             (None, None) => Ok(None),
+            (Some(user), Some(proof)) => Ok(Some((user, proof))),
             (Some(_), None) => Err(Failure::config(format!(
                 "there is a user but no password: give --password-file FILE or --token-file FILE, or set {}",
                 Setting::Password.variable()
             ))),
-            (None, Some(_)) => Err(Failure::config(format!(
-                "there is a password or token but no user: give --user NAME, or set {}",
-                Setting::User.variable()
-            ))),
+            (None, Some(proof)) => match user_of_url {
+                Some(user) => Ok(Some((Secret::new(user), proof))),
+                None => Err(Failure::config(format!(
+                    "there is a password or token but no user: give --user NAME, or set {}",
+                    Setting::User.variable()
+                ))),
+            },
         }
     }
 }

@@ -1,68 +1,137 @@
-//! One submission, from the connection to QUIT.
+//! The mailer of a run, and one mail by it.
 
 use crate::Failure;
-use crate::failure::{Phase, printable};
+use crate::flags::Flags;
 use crate::message::Mail;
-use crate::server::{Security, Server};
-use wasm_smtp_wasi::wasm_smtp::{SmtpClient, SmtpError};
-use wasm_smtp_wasi::{ConnectOptions, WasiTarget, WasiTransport, address_literal};
+use crate::settings::{Credential, Settings, first_line, read_file};
+use std::fmt::Write as _;
+use std::io;
+use std::time::Duration;
+use wasm_smtp_wasi::mailer::{Mailer, Message, Retry, SendReport, Verified};
+use wasm_smtp_wasi::smtp_session::{Extension, Speaker};
+use wasm_smtp_wasi::{ConnectOptions, WasiTarget};
 
-/// Submits `mail` and says what the server replied.
-pub(crate) async fn submit(
-    server: &Server,
-    options: ConnectOptions,
-    mail: &Mail,
-) -> Result<String, Failure>
+/// How many mails the rate is about.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The mailer that the settings ask for. Nothing is connected to yet.
+pub(crate) fn mailer(settings: &Settings, flags: &Flags) -> Result<Mailer, Failure>
 where
     for<'a> (): WasiTarget<'a>,
 {
-    let mut client = connect(server, &options).await?;
-    if let Some(credentials) = &server.credentials {
-        client
-            .login(&credentials.user, &credentials.password)
-            .await
-            .map_err(|error| Failure::of_smtp(&error, Phase::Authenticating))?;
+    let wrong = |error| Failure::of_mailer(&error);
+    let mut builder = Mailer::url(settings.server()?.expose()).map_err(wrong)?;
+    match settings.login(builder.user())? {
+        None => {}
+        Some((user, Credential::Password(password))) => {
+            builder = builder.password(user.expose(), password.expose());
+        }
+        Some((user, Credential::TokenFile(path))) => {
+            builder = builder.oauth(user.expose(), move |_| {
+                let token = first_line("token file", &path, &read_file);
+                let token = token.map(|token| token.expose().to_owned());
+                async { token.map_err(io::Error::other) }
+            });
+        }
     }
-    let recipients: Vec<&str> = mail.recipients.iter().map(String::as_str).collect();
-    let outcome = client
-        .send_mail_bytes(&mail.sender, &recipients, &mail.content)
-        .await
-        .map_err(|error| Failure::of_smtp(&error, Phase::Sending))?;
-    // The mail is the server's now: nothing that happens from here on is a
-    // failure.
-    let _ = client.quit().await;
-    let plural = if recipients.len() == 1 { "" } else { "s" };
-    Ok(format!(
-        "{} took the mail for {} recipient{plural}: {} {}\n",
-        server.host,
-        recipients.len(),
-        outcome.code,
-        printable(&outcome.server_message)
-    ))
+    let mut options = ConnectOptions::new();
+    if let Some(path) = &settings.ca_file {
+        let pem = std::fs::read(path).map_err(|error| {
+            Failure::no_input(format!(
+                "cannot read the CA file {} ({error}): give a path inside a folder that the host opens to the component, as `wasmtime run --dir FOLDER`",
+                path.display()
+            ))
+        })?;
+        options = options.with_roots_pem(pem);
+    }
+    builder = builder
+        .connect_options(options)
+        .connections(settings.connections)
+        .retry(Retry::default().attempts(settings.tries));
+    if let Some(name) = &settings.ehlo {
+        builder = builder.ehlo(name);
+    }
+    if let Some(timeout) = settings.timeout {
+        builder = builder.deadline(timeout);
+    }
+    if let Some(mails) = settings.rate {
+        builder = builder.rate_limit(mails, MINUTE);
+    }
+    if flags.verbose {
+        builder = builder.transcript(|speaker, line| {
+            eprintln!(
+                "{} {line}",
+                if speaker == Speaker::Client { ">" } else { "<" }
+            );
+        });
+    }
+    builder.build().map_err(wrong)
 }
 
-async fn connect(
-    server: &Server,
-    options: &ConnectOptions,
-) -> Result<SmtpClient<WasiTransport>, Failure>
-where
-    for<'a> (): WasiTarget<'a>,
-{
-    let (host, port) = (server.host.as_str(), server.port);
-    let transport = match server.security {
-        Security::Implicit => WasiTransport::connect_tls(host, port, options).await,
-        Security::StartTls => WasiTransport::connect_plaintext(host, port, options).await,
+/// Sends the only mail of a run.
+pub(crate) async fn submit(mailer: &Mailer, mail: Mail) -> Result<SendReport, Failure> {
+    let message = Message::new(mail.envelope, mail.content);
+    let sent = mailer.send_and_close(message).await;
+    let report = sent.map_err(|error| Failure::of_mailer(&error))?;
+    match Failure::of_report(&report) {
+        Some(failure) => Err(failure),
+        None => Ok(report),
     }
-    .map_err(|error| Failure::of_connection(&error, Phase::Connecting))?;
-    let name = server.ehlo_domain.clone().or_else(|| {
-        transport
-            .local_addr()
-            .map(|address| address_literal(address.ip()))
-    });
-    let name = name.unwrap_or_default();
-    let connected: Result<_, SmtpError> = match server.security {
-        Security::Implicit => SmtpClient::connect(transport, &name).await,
-        Security::StartTls => SmtpClient::connect_starttls(transport, &name).await,
+}
+
+/// What a complete report says.
+pub(crate) fn describe(report: &SendReport) -> String {
+    let mut text = String::new();
+    for receipt in report.receipts() {
+        let count = receipt.outcomes().len() - receipt.refused().count();
+        let plural = if count == 1 { "" } else { "s" };
+        let reply = receipt.reply();
+        let _ = writeln!(
+            text,
+            "the server took the mail for {count} recipient{plural}: {reply}"
+        );
+    }
+    text
+}
+
+/// What `--verify` prints.
+pub(crate) fn describe_server(verified: &Verified) -> String {
+    let mut text = String::new();
+    let mut say = |what: &str, value: String| {
+        let _ = writeln!(text, "{what}: {value}");
     };
-    connected.map_err(|error| Failure::of_smtp(&error, Phase::Connecting))
+    match &verified.tls {
+        Some(tls) => say(
+            "TLS",
+            format!(
+                "{}, {}{}",
+                tls.version,
+                tls.cipher_suite,
+                tls.group
+                    .as_ref()
+                    .map(|group| format!(", {group}"))
+                    .unwrap_or_default()
+            ),
+        ),
+        None => say("TLS", "none".into()),
+    }
+    say("EHLO name", verified.ehlo.clone());
+    let offers = verified
+        .capabilities
+        .extensions()
+        .map(|extension| match extension {
+            Extension::Size => match verified.capabilities.size_limit() {
+                Some(limit) => format!("SIZE {limit}"),
+                None => "SIZE".into(),
+            },
+            extension => extension.to_string(),
+        });
+    say("offers", offers.collect::<Vec<_>>().join(", "));
+    let mechanisms = verified.capabilities.mechanisms().map(|by| by.to_string());
+    say("logins", mechanisms.collect::<Vec<_>>().join(", "));
+    match verified.mechanism {
+        Some(mechanism) => say("logged in by", mechanism.to_string()),
+        None => say("logged in by", "nothing: there are no credentials".into()),
+    }
+    text
 }

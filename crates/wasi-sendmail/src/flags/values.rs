@@ -1,101 +1,62 @@
 //! The values of flags that have a grammar of their own.
 
-/// When the server reports about a recipient (-N).
+use wasm_smtp_wasi::smtp_session::{EnvelopeId, Notify, Ret};
+
+/// When the server reports about a recipient (-N). `off`, which msmtp takes, asks
+/// for nothing.
 ///
 /// Source: RFC 3461 section 4.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Notify {
-    Never,
-    /// At least one of them.
-    On {
-        success: bool,
-        failure: bool,
-        delay: bool,
-    },
-}
-
-impl Notify {
-    /// `off`, which msmtp takes, asks for nothing.
-    pub(super) fn parse(value: &str) -> Result<Option<Self>, String> {
-        let value = value.to_ascii_lowercase();
-        match value.as_str() {
-            "off" => return Ok(None),
-            "never" => return Ok(Some(Self::Never)),
-            _ => {}
-        }
-        let (mut success, mut failure, mut delay) = (false, false, false);
-        for word in value.split(',') {
-            match word.trim() {
-                "success" => success = true,
-                "failure" => failure = true,
-                "delay" => delay = true,
-                _ => return Err("has to be never, or some of success,failure,delay".into()),
-            }
-        }
-        Ok(Some(Self::On {
-            success,
-            failure,
-            delay,
-        }))
+pub(super) fn notify(value: &str) -> Result<Option<Notify>, String> {
+    let value = value.to_ascii_lowercase();
+    match value.as_str() {
+        "off" => return Ok(None),
+        "never" => return Ok(Some(Notify::Never)),
+        _ => {}
     }
+    let (mut success, mut failure, mut delay) = (false, false, false);
+    for word in value.split(',') {
+        match word.trim() {
+            "success" => success = true,
+            "failure" => failure = true,
+            "delay" => delay = true,
+            _ => return Err("has to be never, or some of success,failure,delay".into()),
+        }
+    }
+    Ok(Some(Notify::On {
+        success,
+        failure,
+        delay,
+    }))
 }
 
-/// What a report gives back of the mail (-R).
+/// What a report gives back of the mail (-R). `headers` and `off` are msmtp's.
 ///
 /// Source: RFC 3461 section 4.3.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Return {
-    Full,
-    Headers,
-}
-
-impl Return {
-    /// `headers` and `off` are msmtp's.
-    pub(super) fn parse(value: &str) -> Result<Option<Self>, String> {
-        match value.to_ascii_lowercase().as_str() {
-            "off" => Ok(None),
-            "full" => Ok(Some(Self::Full)),
-            "hdrs" | "headers" => Ok(Some(Self::Headers)),
-            _ => Err("has to be full or hdrs".into()),
-        }
+pub(super) fn ret(value: &str) -> Result<Option<Ret>, String> {
+    match value.to_ascii_lowercase().as_str() {
+        "off" => Ok(None),
+        "full" => Ok(Some(Ret::Full)),
+        "hdrs" | "headers" => Ok(Some(Ret::Headers)),
+        _ => Err("has to be full or hdrs".into()),
     }
 }
 
-/// What the body is said to be (-B).
+/// What the body is said to be (-B). It is looked at all the same, so that nothing
+/// else comes of it.
 ///
 /// Source: RFC 6152.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Body {
-    SevenBit,
-    EightBitMime,
-}
-
-impl Body {
-    pub(super) fn parse(value: &str) -> Result<Self, String> {
-        match value.to_ascii_uppercase().as_str() {
-            "7BIT" => Ok(Self::SevenBit),
-            "8BITMIME" => Ok(Self::EightBitMime),
-            _ => Err("has to be 7BIT or 8BITMIME".into()),
-        }
+pub(super) fn body(value: &str) -> Result<(), String> {
+    match value.to_ascii_uppercase().as_str() {
+        "7BIT" | "8BITMIME" => Ok(()),
+        _ => Err("has to be 7BIT or 8BITMIME".into()),
     }
 }
 
-/// The envelope ID (-V): it is sent as xtext, where some characters take three.
+/// The envelope ID (-V).
 ///
-/// Source: RFC 3461 sections 4 (xtext), 4.4 (its length).
-pub(super) fn envelope_id(value: String) -> Result<String, String> {
-    let encoded = value.bytes().map(|b| match b {
-        b' ' | b'+' | b'=' => 3,
-        _ => 1,
-    });
-    let len: usize = encoded.sum();
-    if !(1..=100).contains(&len) || !value.bytes().all(|b| matches!(b, b' '..=b'~')) {
-        return Err(
-            "has to be 1 to 100 printable ASCII characters, where a space, + and = count as three"
-                .into(),
-        );
-    }
-    Ok(value)
+/// Source: RFC 3461 section 4.4.
+pub(super) fn envelope_id(value: &str) -> Result<EnvelopeId, String> {
+    EnvelopeId::new(value).map_err(|wrong| format!("is wrong: {wrong}"))
 }
 
 /// The full name (-F); an empty one is none.

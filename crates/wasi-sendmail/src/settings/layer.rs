@@ -3,11 +3,12 @@
 //! All three set a value by the same function, so that a value is right or wrong
 //! wherever it stands.
 
-use crate::addresses;
 use crate::secret::Secret;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
+use wasm_smtp_wasi::mailer::parse_addresses;
+use wasm_smtp_wasi::smtp_session::Address;
 
 /// What can be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +76,7 @@ pub(crate) enum Sender {
     FromHeader,
     /// `<>`, to which no server reports.
     Null,
-    Address(String),
+    Address(Address),
 }
 
 /// Without the address.
@@ -229,7 +230,8 @@ pub(crate) fn sender(value: &str) -> Result<Sender, String> {
     if matches!(value.trim(), "" | "<>") {
         return Ok(Sender::Null);
     }
-    match <[String; 1]>::try_from(addresses::parse_list(value)?) {
+    let addresses = parse_addresses(value).map_err(|wrong| format!("is wrong: {wrong}"))?;
+    match <[Address; 1]>::try_from(addresses) {
         Ok([address]) => Ok(Sender::Address(address)),
         Err(_) => Err("has to be one address".into()),
     }

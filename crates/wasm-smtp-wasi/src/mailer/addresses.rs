@@ -3,12 +3,14 @@
 //!
 //! Source: RFC 5322 sections 3.2 (tokens), 3.4 (lists and groups).
 
+use smtp_session::Address;
+
 /// The bare addresses of an unfolded address list, in order.
 ///
 /// # Errors
 ///
-/// What is wrong, as the end of a sentence.
-pub(crate) fn parse_list(list: &str) -> Result<Vec<String>, String> {
+/// What is wrong, as the end of a sentence, without the list.
+pub(super) fn parse_list(list: &str) -> Result<Vec<Address>, String> {
     let mut parser = Parser {
         rest: list.chars().peekable(),
         addresses: Vec::new(),
@@ -23,7 +25,7 @@ pub(crate) fn parse_list(list: &str) -> Result<Vec<String>, String> {
             '(' => parser.comment()?,
             c if c.is_ascii_whitespace() => entry.gap = true,
             _ if entry.angle.is_some() => {
-                return Err(format!("has something between > and the next comma: {c:?}"));
+                return Err("has something between > and the next comma".into());
             }
             '"' => {
                 let text = parser.quoted()?;
@@ -59,7 +61,7 @@ impl Entry {
 
 struct Parser<'a> {
     rest: std::iter::Peekable<std::str::Chars<'a>>,
-    addresses: Vec<String>,
+    addresses: Vec<Address>,
 }
 
 impl Parser<'_> {
@@ -72,8 +74,15 @@ impl Parser<'_> {
             }
             None => entry.text,
         };
-        check(&address)?;
-        self.addresses.push(address);
+        // Submission needs a domain: nobody completes one on the way.
+        let checked = Address::new(&address)
+            .ok()
+            .filter(|_| address.contains('@'));
+        let checked = checked.ok_or_else(|| {
+            let number = self.addresses.len() + 1;
+            format!("has no full address in place {number}: write name@domain")
+        })?;
+        self.addresses.push(checked);
         Ok(())
     }
 
@@ -124,21 +133,6 @@ impl Parser<'_> {
     }
 }
 
-/// Submission needs a domain: nobody completes one on the way.
-pub(crate) fn check(address: &str) -> Result<(), String> {
-    let whole = address
-        .rsplit_once('@')
-        .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
-    let bad = |c: char| c.is_control() || c == '<' || c == '>';
-    if !whole || address.chars().any(bad) {
-        return Err(format!(
-            "has {:?}, which is no full address: write name@domain",
-            address.chars().take(80).collect::<String>()
-        ));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,8 +154,9 @@ mod tests {
             ("a@[192.0.2.1]", &["a@[192.0.2.1]"]),
             ("", &[]),
         ] {
-            let expected = expected.iter().map(ToString::to_string).collect();
-            assert_eq!(parse_list(list), Ok(expected), "{list}");
+            let parsed = parse_list(list).expect(list);
+            let parsed: Vec<_> = parsed.iter().map(Address::as_str).collect();
+            assert_eq!(parsed, expected, "{list}");
         }
     }
 
@@ -179,6 +174,8 @@ mod tests {
             "a@",
             "@b",
             "<a@b> <c@d>",
+            "a@b, postmaster",
+            "a@b..c",
         ] {
             assert!(parse_list(list).is_err(), "{list}");
         }

@@ -72,7 +72,7 @@ impl Mailer {
             }
         };
         let peer = link.peer.clone();
-        let sent = if last || link.mails >= self.0.setup.limits.mails {
+        let sent = if last || link.mails >= link.mails_max(&self.0.setup) {
             link.session.send_and_quit(&envelope, body).await
         } else {
             let sent = link.session.send(&envelope, body).await;

@@ -5,7 +5,7 @@ use super::rate::Rate;
 use super::server::{Security, Server, ServerUrl};
 use super::{Mailer, MailerError, Retry, Shared};
 use crate::{ConnectOptions, Phase, WasiTarget};
-use smtp_session::{Credentials, InvalidInput, Options, Timeouts};
+use smtp_session::{Credentials, InvalidInput, Options, Speaker, Timeouts};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -40,7 +40,11 @@ pub(super) struct Setup {
     pub(super) limits: Limits,
     pub(super) retry: Retry,
     pub(super) deadline: Option<Duration>,
+    pub(super) transcript: Option<Reader>,
 }
+
+/// Reads along what is said.
+pub(super) type Reader = Arc<dyn Fn(Speaker, &str) + Send + Sync>;
 
 /// How long a connection may be used.
 pub(super) struct Limits {
@@ -81,6 +85,7 @@ impl MailerBuilder {
                 },
                 retry: Retry::default(),
                 deadline: None,
+                transcript: None,
             },
             error: None,
         }
@@ -179,6 +184,12 @@ impl MailerBuilder {
         self
     }
 
+    /// The user that the URL names.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.url.as_ref()?.0.as_deref()
+    }
+
     /// The name that EHLO gives: this host's, or its address literal. Default: what
     /// the URL says, or the literal of the connection's own address.
     ///
@@ -262,6 +273,13 @@ impl MailerBuilder {
         self
     }
 
+    /// Reads along what is said on every connection: without secrets and mails, but
+    /// with addresses. See [`Session::set_transcript`](crate::smtp_session::Session::set_transcript).
+    pub fn transcript(mut self, reader: impl Fn(Speaker, &str) + Send + Sync + 'static) -> Self {
+        self.setup.transcript = Some(Arc::new(reader));
+        self
+    }
+
     /// The mailer. Nothing is connected to yet.
     ///
     /// # Errors
@@ -273,7 +291,7 @@ impl MailerBuilder {
             Some((Some(user), Some(password))) => self = self.password(&user, &password),
             Some((Some(_), None)) => {
                 return Err(MailerError::config(
-                    "the server URL has a user without a password: write USER:PASSWORD@HOST, or give the builder credentials",
+                    "the server URL has a user without a password: write USER:PASSWORD@HOST, or give the password apart",
                 ));
             }
             _ => {}

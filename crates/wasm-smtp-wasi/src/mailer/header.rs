@@ -59,6 +59,23 @@ impl HeaderAddresses {
     }
 }
 
+/// Reads a list of addresses as it stands in a header: names, groups and comments
+/// are left out.
+///
+/// # Errors
+///
+/// A list that can't be read whole: [`MailerErrorKind::Message`](super::MailerErrorKind::Message).
+///
+/// Source: RFC 5322 section 3.4.
+pub fn parse_addresses(list: &str) -> Result<Vec<Address>, MailerError> {
+    addresses_in(list, "address list")
+}
+
+fn addresses_in(list: &str, what: &str) -> Result<Vec<Address>, MailerError> {
+    let addresses = parse_list(list);
+    addresses.map_err(|wrong| MailerError::message(format!("the {what} {wrong}")))
+}
+
 impl std::fmt::Debug for HeaderAddresses {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HeaderAddresses")
@@ -78,6 +95,18 @@ pub(super) fn remove_secrets(mail: &mut Vec<u8>) {
     for place in places.into_iter().rev().chain([separator]) {
         mail.drain(place);
     }
+}
+
+/// Whether the header has a field of this name.
+pub(super) fn has_field(mail: &[u8], name: &str) -> bool {
+    Fields::new(mail).any(|field| field.is(&[name]))
+}
+
+/// Whether the mail begins with a header: a field, or the empty line behind none.
+pub(super) fn has_header(mail: &[u8]) -> bool {
+    let mut fields = Fields::new(mail);
+    let rest = &mail[fields.at..];
+    rest.starts_with(b"\n") || rest.starts_with(b"\r\n") || fields.next().is_some()
 }
 
 /// Whether the header ends within `beginning`, so that all of it is there.
@@ -105,7 +134,6 @@ impl Field<'_> {
     }
 
     fn addresses(&self) -> Result<Vec<Address>, MailerError> {
-        let wrong = |what: &str| MailerError::message(format!("the {} field {what}", self.label));
         // Bytes that are no UTF-8 can't be in an address.
         let unfolded = self
             .value
@@ -113,11 +141,7 @@ impl Field<'_> {
             .filter(|byte| !matches!(byte, b'\r' | b'\n'));
         let unfolded: Vec<u8> = unfolded.copied().collect();
         let list = String::from_utf8_lossy(&unfolded);
-        let addresses = parse_list(&list).map_err(|what| wrong(&what))?;
-        let addresses = addresses.iter().map(|address| {
-            Address::new(address).map_err(|what| wrong(&format!("has an address: {what}")))
-        });
-        addresses.collect()
+        addresses_in(&list, &format!("{} field", self.label))
     }
 }
 
@@ -237,7 +261,10 @@ mod tests {
         for (mail, why) in [
             ("To: a@b.example c@d.example\n", "the To field has words"),
             ("CC: root\n", "the CC field has"),
-            ("Bcc: a@b..example\n", "the Bcc field has an address"),
+            (
+                "Bcc: a@b..example\n",
+                "the Bcc field has no full address in place 1",
+            ),
             ("From: <>\n", "the From field has"),
         ] {
             let error = HeaderAddresses::read(mail.as_bytes()).unwrap_err();

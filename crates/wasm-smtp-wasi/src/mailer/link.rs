@@ -76,7 +76,10 @@ impl Link {
             stream,
             meter: meter.clone(),
         };
-        let session = Session::with_options(metered, security, setup.session);
+        let mut session = Session::with_options(metered, security, setup.session);
+        if let Some(reader) = setup.transcript.clone() {
+            session.set_transcript(move |speaker, line| reader(speaker, line));
+        }
         // Source: RFC 5321 section 4.1.4.
         let literal = || address_literal(local_addr.unwrap_or(Ipv4Addr::UNSPECIFIED.into()));
         let ehlo = setup.ehlo.clone().unwrap_or_else(literal);
@@ -180,11 +183,19 @@ impl Link {
         let _ = self.session.quit().await;
     }
 
+    /// How many mails it may take in all.
+    ///
+    /// Source: RFC 9422 section 4.1 (LIMITS MAILMAX).
+    pub(super) fn mails_max(&self, setup: &Setup) -> u32 {
+        let of_server = self.session.capabilities().mails_max();
+        setup.limits.mails.min(of_server.unwrap_or(u32::MAX))
+    }
+
     /// Whether it may take another mail.
     pub(super) fn is_fit(&self, setup: &Setup, now: Instant) -> bool {
         let limits = &setup.limits;
         self.session.is_usable()
-            && self.mails < limits.mails
+            && self.mails < self.mails_max(setup)
             && now.duration_since(self.opened) < limits.age
             && now.duration_since(self.used) < limits.idle
     }

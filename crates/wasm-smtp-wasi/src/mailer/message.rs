@@ -130,6 +130,18 @@ impl Message {
         }
     }
 
+    /// Looks through a mail in memory.
+    pub(super) fn check(&self) -> Result<(), MailerError> {
+        match &self.content {
+            Content::Bytes(bytes) => {
+                let body = Body::bytes(bytes).form(self.form);
+                body.check()
+                    .map_err(|wrong| MailerError::message(wrong.to_string()))
+            }
+            Content::Read(_) | Content::Open(_) => Ok(()),
+        }
+    }
+
     /// Whether it can be sent from its beginning.
     pub(super) fn is_whole(&self) -> bool {
         match &self.content {
@@ -158,7 +170,6 @@ impl Message {
 }
 
 /// A mail of `mail_builder`, for whom its header names.
-#[cfg(feature = "mail-builder")]
 impl TryFrom<mail_builder::MessageBuilder<'_>> for Message {
     type Error = MailerError;
 

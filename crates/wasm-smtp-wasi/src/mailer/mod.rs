@@ -19,7 +19,8 @@
 //!
 //! - [`Mailer`] and its [builder](MailerBuilder): how to connect, who sends, what
 //!   the limits are. [`Retry`] says what is tried again.
-//! - [`Message`]: the mail, in memory or from a reader, and its envelope.
+//! - [`Message`]: the mail, in memory, from a reader or of [`mail_builder`], and its
+//!   envelope.
 //! - [`SendReport`] and [`MailerError`]: what became of it, for each recipient.
 //! - [`Event`]: what happens meanwhile.
 //! - [`LocalServer`]: a server in memory or in a folder, for tests.
@@ -43,6 +44,7 @@
 mod addresses;
 mod attempt;
 mod builder;
+mod complete;
 mod connect;
 mod error;
 mod event;
@@ -60,15 +62,18 @@ mod verify;
 mod wait;
 
 pub use builder::MailerBuilder;
+pub use complete::complete_header;
 pub use connect::{BoxFuture, ByteStream, Connect, Connection};
 pub use error::{MailerError, MailerErrorKind, Remedy};
 pub use event::Event;
-pub use header::HeaderAddresses;
+pub use header::{HeaderAddresses, parse_addresses};
 pub use local::{LocalMail, LocalServer};
 pub use message::Message;
 pub use report::{Fate, SendReport};
 pub use retry::Retry;
 pub use verify::Verified;
+
+pub use mail_builder;
 
 use crate::WasiTarget;
 use builder::Setup;
@@ -303,8 +308,12 @@ impl Mailer {
     async fn deliver(&self, message: Message, last: bool) -> Result<SendReport, MailerError> {
         let setup = &self.0.setup;
         let mut job = Job::new(message, self.until());
-        if lock(&self.0.pool).is_closed() {
-            return job.end(Some(MailerError::new(MailerErrorKind::Closed)));
+        let checked = match lock(&self.0.pool).is_closed() {
+            true => Err(MailerError::new(MailerErrorKind::Closed)),
+            false => job.message.check(),
+        };
+        if let Err(error) = checked {
+            return job.end(Some(error));
         }
         loop {
             let error = self.attempt(&mut job, last).await.err();

@@ -146,10 +146,10 @@ fn a_body_that_cannot_be_sent_is_refused_before_anything_is() {
         error.to_string().starts_with("line 3 of the mail has a CR"),
         "{error}"
     );
-    assert_eq!((error.attempts(), error.delivery()), (1, Delivery::NotSent));
+    assert_eq!((error.attempts(), error.delivery()), (0, Delivery::NotSent));
+    assert_eq!(server.connections(), 0);
 }
 
-#[cfg(feature = "mail-builder")]
 #[test]
 fn a_mail_of_mail_builder_goes_to_whom_it_names() {
     let server = LocalServer::new();
