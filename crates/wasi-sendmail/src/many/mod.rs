@@ -6,3 +6,4 @@
 //! what came out.
 
 pub(crate) mod folder;
+pub(crate) mod mbox;
