@@ -44,15 +44,16 @@ fn list(folder: &Path, most: usize) -> Result<Vec<MailFile>, Failure> {
         }
         let Ok(name) = file.into_string() else {
             return Err(Failure::data(format!(
-                "the folder {} has the file {:?}, whose name is no UTF-8: rename it",
+                "the folder {} has the file {}, whose name is no UTF-8: rename it",
                 folder.display(),
-                entry.file_name()
+                shown(Path::new(&entry.file_name()))
             )));
         };
         let path = entry.path();
         let about = fs::metadata(&path).map_err(|error| {
             Failure::no_input(format!(
-                "cannot look at {path:?} ({error}): remove it, or a link's target must be in a folder that the host opens to the component"
+                "cannot look at {} ({error}): remove it, or if it is a link, put the mail itself there",
+                shown(&path)
             ))
         })?;
         if about.is_file() {
@@ -80,6 +81,12 @@ fn is_mail(name: &Path) -> bool {
     let hidden = name.as_os_str().as_encoded_bytes().starts_with(b".");
     let extension = name.extension();
     !hidden && extension.is_some_and(|extension| extension.eq_ignore_ascii_case("eml"))
+}
+
+/// A name in a folder is not always the user's own: nothing in it may ring or move
+/// the cursor.
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().escape_debug().to_string()
 }
 
 fn not_opened(folder: &Path, error: &io::Error) -> Failure {
@@ -198,7 +205,7 @@ mod tests {
         fs::write(folder.0.join(OsStr::from_bytes(b"\xff.eml")), "x").unwrap();
         let failure = mails(&folder.0).unwrap_err();
         assert_eq!(failure.exit_code(), 65);
-        assert!(failure.to_string().contains("\\xFF.eml\""), "{failure}");
+        assert!(failure.to_string().contains("\u{fffd}.eml,"), "{failure}");
     }
 
     #[cfg(unix)]

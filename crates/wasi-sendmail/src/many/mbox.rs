@@ -170,7 +170,7 @@ impl<R: BufRead> Mbox<R> {
     fn too_large(&self) -> Failure {
         Failure::data(format!(
             "mail {} of {} is larger than {} MiB: take it out and send a link instead",
-            self.mails,
+            self.mails.max(1),
             self.file,
             self.mail_len / (1024 * 1024)
         ))

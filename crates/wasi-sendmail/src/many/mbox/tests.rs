@@ -180,6 +180,18 @@ fn a_line_without_end_costs_bounded_memory() {
 }
 
 #[test]
+fn a_line_between_mails_without_end_is_refused_and_not_cut() {
+    let long = format!("From {}\nA: 1\n", "x".repeat(MARGIN_LEN + 1000));
+    let mut mbox = Mbox::new(long.as_bytes(), "f");
+    mbox.mail_len = 1000;
+    let failure = mbox.next().unwrap().unwrap_err();
+    assert!(
+        failure.to_string().starts_with("mail 1 of f is larger"),
+        "{failure}"
+    );
+}
+
+#[test]
 fn a_failed_read_is_said_and_ends_the_reading() {
     struct Broken;
     impl Read for Broken {
