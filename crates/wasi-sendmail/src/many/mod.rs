@@ -6,4 +6,7 @@
 //! what came out.
 
 pub(crate) mod folder;
+pub(crate) mod journal;
 pub(crate) mod mbox;
+pub(crate) mod summary;
+pub(crate) mod timestamp;

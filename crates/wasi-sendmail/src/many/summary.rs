@@ -1,0 +1,150 @@
+//! What a person reads when a run is over.
+
+use std::io::{self, Write};
+
+/// What a run did. Addresses are not in it: those are in the journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Summary {
+    /// Recipients for whom the server took a mail in this run.
+    pub(crate) sent: u64,
+    /// Recipients for whom the server refused a mail in this run.
+    pub(crate) refused: u64,
+    /// Mails that were not sent in this run.
+    pub(crate) failed: u64,
+    /// Recipients who may have got their mail, from this run or earlier ones.
+    pub(crate) maybe: u64,
+    /// Recipients who got their mail from earlier runs.
+    pub(crate) earlier: u64,
+    /// The names of the mails of `maybe`.
+    pub(crate) unknown: Vec<String>,
+    /// Where the journal is.
+    pub(crate) journal: String,
+}
+
+/// The most names that are listed.
+const NAME_COUNT: usize = 20;
+
+impl Summary {
+    /// Whether each recipient of each mail got it, as far as the server says.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.refused == 0 && self.failed == 0 && self.maybe == 0
+    }
+
+    /// Writes plain lines.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub(crate) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "sent: {}", recipients(self.sent))?;
+        if self.earlier > 0 {
+            writeln!(out, "sent by earlier runs: {}", recipients(self.earlier))?;
+        }
+        if self.refused > 0 {
+            writeln!(
+                out,
+                "refused: {}; the journal says why, and the same command tries again",
+                recipients(self.refused)
+            )?;
+        }
+        if self.failed > 0 {
+            writeln!(
+                out,
+                "failed: {}, not sent; the journal says why, and the same command tries again",
+                count(self.failed, "mail")
+            )?;
+        }
+        if self.maybe > 0 {
+            writeln!(
+                out,
+                "maybe: {} may or may not have got the mails below, which are not sent again; ask them, and send a mail that did not arrive by itself",
+                recipients(self.maybe)
+            )?;
+            for name in self.unknown.iter().take(NAME_COUNT) {
+                writeln!(out, "  {name}")?;
+            }
+            if self.unknown.len() > NAME_COUNT {
+                let more = self.unknown.len() - NAME_COUNT;
+                writeln!(
+                    out,
+                    "  and {more} more: in the journal, `maybe`, or `begin` without an outcome"
+                )?;
+            }
+        }
+        writeln!(out, "journal: {}", self.journal)
+    }
+}
+
+fn recipients(number: u64) -> String {
+    count(number, "recipient")
+}
+
+fn count(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(summary: &Summary) -> String {
+        let mut out = Vec::new();
+        summary.write(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_run_without_trouble_has_two_lines() {
+        let summary = Summary {
+            sent: 1,
+            journal: "j".into(),
+            ..Summary::default()
+        };
+        assert_eq!(text(&summary), "sent: 1 recipient\njournal: j\n");
+        assert!(summary.is_complete());
+    }
+
+    #[test]
+    fn all_that_went_wrong_is_said_with_what_to_do() {
+        let summary = Summary {
+            sent: 10,
+            refused: 2,
+            failed: 1,
+            maybe: 22,
+            earlier: 3,
+            unknown: (0..22).map(|n| format!("{n}.eml")).collect(),
+            journal: "j".into(),
+        };
+        let text = text(&summary);
+        let starts = [
+            "sent: 10 recipients\n",
+            "sent by earlier runs: 3 recipients\n",
+            "refused: 2 recipients; ",
+            "failed: 1 mail, not sent; ",
+            "maybe: 22 recipients may or may not",
+            "  0.eml\n",
+            "  19.eml\n  and 2 more: ",
+            "journal: j\n",
+        ];
+        let places: Vec<_> = starts.iter().map(|start| text.find(start)).collect();
+        assert!(
+            places.is_sorted() && places[0] == Some(0),
+            "{places:?} {text}"
+        );
+        assert_eq!(text.lines().count(), 27);
+    }
+
+    #[test]
+    fn each_trouble_alone_makes_it_incomplete() {
+        for trouble in 0..3 {
+            let summary = Summary {
+                refused: u64::from(trouble == 0),
+                failed: u64::from(trouble == 1),
+                maybe: u64::from(trouble == 2),
+                ..Summary::default()
+            };
+            assert!(!summary.is_complete());
+        }
+    }
+}
