@@ -8,5 +8,6 @@
 pub(crate) mod folder;
 pub(crate) mod journal;
 pub(crate) mod mbox;
+pub(crate) mod progress;
 pub(crate) mod summary;
 pub(crate) mod timestamp;
