@@ -289,6 +289,9 @@ impl Error {
             ErrorKind::Io(error) => write!(f, "the connection broke before {phase}: {error}"),
             ErrorKind::TimedOut => write!(f, "{phase} took too long"),
             ErrorKind::Protocol(what) => write!(f, "the server broke the protocol: {what}"),
+            ErrorKind::Unsupported(extension @ Extension::StartTls) => {
+                write!(f, "the server does not offer {extension}")
+            }
             ErrorKind::Unsupported(extension) => write!(
                 f,
                 "the server does not offer {extension}, which the mail needs: leave out what needs it, or use another server"

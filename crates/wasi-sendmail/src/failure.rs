@@ -44,11 +44,16 @@ impl Failure {
         self.code
     }
 
-    /// A line for each recipient that did not get the mail, if others did or fared
-    /// differently.
+    /// Lines to print behind it: each recipient that did not get the mail, if others
+    /// did or fared differently; of several mails, what came of them.
     #[must_use]
     pub fn details(&self) -> &[String] {
         &self.details
+    }
+
+    pub(crate) fn with_details<'a>(mut self, lines: impl Iterator<Item = &'a str>) -> Self {
+        self.details.extend(lines.map(str::to_owned));
+        self
     }
 
     pub(crate) fn new(code: u8, sentence: impl Into<String>) -> Self {

@@ -6,6 +6,7 @@
 
 mod failure;
 mod flags;
+mod many;
 mod message;
 mod secret;
 mod settings;
@@ -13,12 +14,17 @@ mod submit;
 
 pub use failure::Failure;
 
-use flags::{Action, Flags, Mode};
+use flags::{Action, Flags, Mails, Mode};
+use many::journal::Journal;
+use many::progress::Progress;
+use many::run::Run;
+use many::source::{RawMail, Source};
 use message::Mail;
 use settings::{Settings, Sources};
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::Read;
+use std::io::{IsTerminal as _, Read};
+use std::time::{Instant, SystemTime};
 use wasm_smtp_wasi::{WasiTarget, block_on};
 
 /// Submits what the command line asks for: `args` are the command's arguments, the
@@ -51,6 +57,7 @@ where
             let verified = verified.map_err(|error| Failure::of_mailer(&error))?;
             Ok(submit::describe_server(&verified))
         }
+        _ if flags.several() => many(&flags, &settings),
         Mode::DryRun => Ok(describe(&message::read(input, &flags, &settings)?)),
         Mode::Submit => {
             // What is wrong with the settings is said before the mail is read.
@@ -63,6 +70,57 @@ where
             })
         }
     }
+}
+
+/// Sends the mails of a folder or an mbox, or says what would be sent.
+fn many(flags: &Flags, settings: &Settings) -> Result<String, Failure>
+where
+    for<'a> (): WasiTarget<'a>,
+{
+    let (mails, all) = match &flags.mails {
+        Mails::Mbox(path) => Source::mbox(path)?,
+        Mails::Folder(path) => Source::folder(path)?,
+        Mails::StandardInput => unreachable!("it is one mail"),
+    };
+    if flags.mode == Mode::DryRun {
+        return look_through(mails, flags, settings);
+    }
+    let mailer = submit::mailer(settings, flags)?;
+    let journal = flags.journal().expect("several mails have one");
+    let journal = Journal::open(&journal)?;
+    let progress = Progress::new(std::io::stderr().is_terminal(), all, Instant::now());
+    let run = Run::new(flags, settings, &mailer, mails, journal, progress);
+    let (summary, failure) = block_on(run.send());
+    let mut text = Vec::new();
+    summary
+        .write(&mut text)
+        .expect("writing into memory does not fail");
+    let text = String::from_utf8_lossy(&text).into_owned();
+    match failure {
+        None => Ok(text),
+        Some(failure) => Err(failure.with_details(text.lines())),
+    }
+}
+
+/// What `--dry-run` says of several mails, and whether one could not go.
+fn look_through(mails: Source, flags: &Flags, settings: &Settings) -> Result<String, Failure> {
+    let mut text = String::new();
+    let mut wrong = Vec::new();
+    for mail in mails {
+        let RawMail { name, raw } = mail?;
+        let now = SystemTime::now();
+        match raw.and_then(|raw| message::prepare(raw, flags, settings, now)) {
+            Ok(mail) => {
+                let _ = write!(text, "{name}\n{}\n", describe(&mail));
+            }
+            Err(failure) => wrong.push(format!("{name}: {failure}")),
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(text);
+    }
+    let sentence = format!("{} of the mails can't go: mend or remove them", wrong.len());
+    Err(Failure::data(sentence).with_details(wrong.iter().map(String::as_str)))
 }
 
 /// What `--dry-run` says of a mail.

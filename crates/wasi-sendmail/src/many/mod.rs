@@ -9,5 +9,7 @@ pub(crate) mod folder;
 pub(crate) mod journal;
 pub(crate) mod mbox;
 pub(crate) mod progress;
+pub(crate) mod run;
+pub(crate) mod source;
 pub(crate) mod summary;
 pub(crate) mod timestamp;

@@ -160,7 +160,7 @@ impl Progress {
 }
 
 impl Amount {
-    fn add(&mut self, bytes: u64) {
+    pub(super) fn add(&mut self, bytes: u64) {
         self.mails += 1;
         self.bytes = self.bytes.saturating_add(bytes);
     }

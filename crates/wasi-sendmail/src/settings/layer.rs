@@ -131,7 +131,7 @@ impl Layer {
     /// # Errors
     ///
     /// What is wrong, as the end of a sentence that begins with the setting's
-    /// name. The value is repeated only where it is an address.
+    /// name, without the value.
     pub(crate) fn set(&mut self, setting: Setting, value: &str) -> Result<(), String> {
         match setting {
             Setting::Server => self.server = Some(Secret::new(filled(value)?)),
@@ -230,9 +230,9 @@ pub(crate) fn sender(value: &str) -> Result<Sender, String> {
     if matches!(value.trim(), "" | "<>") {
         return Ok(Sender::Null);
     }
-    let addresses = parse_addresses(value).map_err(|wrong| format!("is wrong: {wrong}"))?;
+    let addresses = parse_addresses(value).unwrap_or_default();
     match <[Address; 1]>::try_from(addresses) {
         Ok([address]) => Ok(Sender::Address(address)),
-        Err(_) => Err("has to be one address".into()),
+        Err(_) => Err("has to be one full address: write name@domain".into()),
     }
 }

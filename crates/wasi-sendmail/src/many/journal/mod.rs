@@ -47,6 +47,7 @@ mod standing;
 mod store;
 
 use crate::Failure;
+use crate::failure::{IOERR, TEMPFAIL};
 use crate::many::summary::Summary;
 use crate::many::timestamp::rfc3339;
 use event::{BEGIN_LEN, Event, HEADER, LINE_LEN, What, escape, one_line};
@@ -371,14 +372,20 @@ impl<S: Store> Journal<S> {
                 format!("another run writes the journal {file} too: wait until that one has ended")
             }
         };
-        Failure::io(format!(
-            "{what}, then run the same command again; no further mail was begun"
-        ))
+        // A run that waits for another is done by trying again later.
+        let code = match trouble {
+            Trouble::Shared => TEMPFAIL,
+            Trouble::Io(_) | Trouble::Stopped => IOERR,
+        };
+        Failure::new(
+            code,
+            format!("{what}, then run the same command again; no further mail was begun"),
+        )
     }
 }
 
 fn too_long(file: &str) -> Failure {
-    Failure::data(format!(
+    Failure::io(format!(
         "the journal {file} has grown too long to go on with: take the mails that it calls sent out of the folder or the mbox file, then name a new journal"
     ))
 }

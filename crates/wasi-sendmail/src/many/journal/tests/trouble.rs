@@ -82,7 +82,7 @@ fn a_second_run_stops_without_a_trace_while_the_first_one_goes_on() {
     let before = disk.raw();
     for _ in 0..2 {
         let failure = second.begin(&key("2.eml"), &["a@b"], NOW).unwrap_err();
-        assert_eq!(failure.exit_code(), 74);
+        assert_eq!(failure.exit_code(), 75);
         assert!(
             failure
                 .to_string()

@@ -1,0 +1,92 @@
+//! The mails of a run, one after the other, from a folder or an mbox.
+
+use super::folder::{self, MailFile};
+use super::mbox::Mbox;
+use super::progress::Amount;
+use crate::Failure;
+use crate::message::MAIL_LEN;
+use std::fs::File;
+use std::io::{BufReader, Read as _};
+use std::path::Path;
+
+/// A mail as it was read.
+pub(crate) struct RawMail {
+    pub(crate) name: String,
+    /// Or why it could not be read.
+    pub(crate) raw: Result<Vec<u8>, Failure>,
+}
+
+/// Gives one mail after the other, each read when it is its turn.
+pub(crate) enum Source {
+    Folder(std::vec::IntoIter<MailFile>),
+    Mbox(Box<Mbox<BufReader<File>>>),
+}
+
+impl Source {
+    /// The mails of a folder, and how much they are.
+    pub(crate) fn folder(path: &Path) -> Result<(Self, Amount), Failure> {
+        let mails = folder::mails(path)?;
+        let all = Amount {
+            mails: mails.len() as u64,
+            bytes: mails.iter().map(|mail| mail.len).sum(),
+        };
+        Ok((Self::Folder(mails.into_iter()), all))
+    }
+
+    /// The mails of an mbox. It is read to its end at first, so that a file that is
+    /// unclear is refused before the first mail is sent.
+    pub(crate) fn mbox(path: &Path) -> Result<(Self, Amount), Failure> {
+        let mut all = Amount::default();
+        for mail in open(path)? {
+            all.add(mail?.raw.len() as u64);
+        }
+        Ok((Self::Mbox(Box::new(open(path)?)), all))
+    }
+}
+
+impl Iterator for Source {
+    type Item = Result<RawMail, Failure>;
+
+    /// An error ends the run: what follows can't be read.
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Folder(mails) => {
+                let MailFile { name, path, .. } = mails.next()?;
+                let raw = read(&path);
+                Some(Ok(RawMail { name, raw }))
+            }
+            Self::Mbox(mails) => {
+                let mail = mails.next()?;
+                Some(mail.map(|mail| RawMail {
+                    name: mail.name(),
+                    raw: Ok(mail.raw),
+                }))
+            }
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<Mbox<BufReader<File>>, Failure> {
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    Ok(Mbox::new(BufReader::new(file), &path.display().to_string()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut raw = Vec::new();
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let read = file.take(MAIL_LEN + 1).read_to_end(&mut raw);
+    read.map_err(|error| unreadable(path, &error))?;
+    if raw.len() as u64 > MAIL_LEN {
+        return Err(Failure::data(
+            "the mail is larger than 256 MiB: send a link instead",
+        ));
+    }
+    Ok(raw)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::no_input(format!(
+        "cannot read {} ({error}): give a path inside a folder that the host opens to the component, as `wasmtime run --dir FOLDER`",
+        path.display().to_string().escape_debug()
+    ))
+}
