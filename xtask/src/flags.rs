@@ -49,6 +49,9 @@ xflags::xflags! {
             /// mail: the table goes into docs/interop.md too.
             optional --write
         }
+        /// Sends 10,000 mails through one component to a server with faults, and compares what it says
+        /// of each with the server's record; then 1,000 sessions at once.
+        cmd soak {}
         /// Does everything that has to pass, in order.
         cmd ci {}
         /// Measures, in ratios of one run: `cargo xtask bench net`, `cargo xtask bench tls`,

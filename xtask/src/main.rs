@@ -87,6 +87,7 @@ fn run(flags: flags::Xtask) -> anyhow::Result<ExitCode> {
         Task::Interop(flags) => return interop::interop(&sh, &flags),
         Task::Ci(_) => ci::ci(&sh)?,
         Task::Bench(flags) => bench::bench(&sh, &flags)?,
+        Task::Soak(_) => return guest::run_host_program("soak", &None),
         Task::Features(_) => features::all(&sh)?,
         Task::Size(_) => size::size(&sh)?,
         Task::GuestBuild(build) => guest::build(&build.package)?,

@@ -8,3 +8,4 @@ pub mod peers;
 pub mod sendmail;
 pub mod server_folder;
 pub mod smtp;
+pub mod soak;

@@ -2,9 +2,10 @@
 //! same name.
 
 use test_host::ca::{Ca, LOCAL_NAMES};
-use test_host::guest::{Guest, Outcome};
+use test_host::guest::{EXECUTORS, Guest, Outcome, build};
 use test_host::sendmail::CaFolder;
 use test_host::smtp::{Mechanism, Security, SmtpServer};
+use test_host::soak::soak;
 
 async fn quick_start(
     mode: &str,
@@ -150,4 +151,77 @@ async fn smtp_drop_in() {
         let connection = &outcome.traffic.connections[0];
         assert_eq!(connection.writes, connection.flights, "{mode}");
     }
+}
+
+/// The mailer, under each executor: five flights and the close_notify for a connection
+/// with one mail, and one for each mail more.
+#[tokio::test]
+async fn smtp_mailer() {
+    for (scheme, executor) in [("smtps", "own"), ("smtp", "own")]
+        .into_iter()
+        .chain(EXECUTORS.map(|executor| ("smtps", executor)))
+    {
+        let ca = Ca::new();
+        let config = ca.server_config(&LOCAL_NAMES);
+        let security = match scheme {
+            "smtps" => Security::Implicit(config),
+            _ => Security::StartTls(config),
+        };
+        let server = SmtpServer::builder(security)
+            .user("user@test.local", "p:ss@")
+            .mechanisms(&[Mechanism::Plain]);
+        let server = server.start().await.unwrap();
+        let folder = CaFolder::new(&ca).unwrap();
+        let port = server.addr().port();
+        let url = format!("{scheme}://user%40test.local:p%3Ass%40@localhost:{port}");
+        let guest = Guest::of_tests("smtp_mailer").allow_names();
+        let guest = guest.folder(folder.path(), "/ca").arg(executor).arg(url);
+        let outcome = guest.arg("/ca/ca.pem").arg(3).run().await.expect_success();
+        let received = server.received();
+        assert_eq!(received.len(), 3, "{executor}");
+        for mail in &received {
+            let arrived = b"From: user@test.local\r\nTo: alice@test.local\r\n\r\nBody.\r\n";
+            assert_eq!(mail.data, arrived);
+            assert_eq!(mail.recipients, ["alice@test.local", "bob@test.local"]);
+            assert_eq!(mail.ehlo, "[127.0.0.1]");
+        }
+        let [_, connection] = outcome.traffic.connections.as_slice() else {
+            panic!("{executor}: one connection to look, one for the mails");
+        };
+        let flights = 5 + 2 + 1 + u64::from(scheme == "smtp");
+        assert_eq!(connection.flights, flights, "{scheme} {executor}");
+        assert_eq!(connection.writes, flights, "{scheme} {executor}");
+    }
+}
+
+/// A mailer in a wasi:http handler: its connection outlives the request.
+#[tokio::test]
+async fn smtp_http_handler() {
+    let ca = Ca::new();
+    let security = Security::Implicit(ca.server_config(&LOCAL_NAMES));
+    let server = SmtpServer::builder(security).user("user@test.local", "secret");
+    let server = server.start().await.unwrap();
+    let folder = CaFolder::new(&ca).unwrap();
+    let guest = Guest::of_tests("smtp_http_handler").folder(folder.path(), "/ca");
+    let mut handler = guest.serve().await;
+    for _ in 0..3 {
+        let answer = handler
+            .get(&format!("/?port={}", server.addr().port()))
+            .await;
+        assert_eq!(answer, (200, "sent: true, idle: 1".into()));
+    }
+    assert_eq!(server.received().len(), 3);
+    assert_eq!(server.sessions().len(), 1);
+    assert_eq!(handler.end().connections.len(), 1);
+}
+
+/// Every mail ends as one thing, and the server's record agrees: `cargo xtask soak`
+/// does this with ten times as many.
+#[tokio::test]
+async fn smtp_soak() {
+    let soaked = soak(&build("test-guests", "smtp_soak"), 1_000, 8).await;
+    let soaked = soaked.unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert_eq!(soaked.sent + soaked.not_sent + soaked.maybe, 1_000);
+    assert!(soaked.not_sent > 0 && soaked.maybe > 0, "{soaked}");
+    assert_eq!(soaked.faults.len(), 12, "{soaked}");
 }
