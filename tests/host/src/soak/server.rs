@@ -208,7 +208,7 @@ impl Session {
         let mut record = self.record.lock().expect("no panic");
         let attempts = record.attempts.entry(number).or_default();
         *attempts += 1;
-        let again = *attempts > 1 && number / 100 % 4 != 0;
+        let again = *attempts > 1 && !(number / 100).is_multiple_of(4);
         let (fault, name) = *FAULTS.get(number % 100).filter(|_| self.faulty && !again)?;
         *record.faults.entry(name).or_default() += 1;
         Some(fault)
