@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use xshell::{Shell, cmd};
 
 /// What can be left out of `wasi-sendmail`, and how that is called.
-const SENDMAIL: [(&str, &str); 4] = [
-    ("all features", "pq,tls12"),
-    ("without `pq`", "tls12"),
-    ("without `tls12`", "pq"),
-    ("without both", ""),
+const SENDMAIL: [(&str, &str); 5] = [
+    ("all features", "pq,saslprep,tls12"),
+    ("without `pq`", "saslprep,tls12"),
+    ("without `saslprep`", "pq,tls12"),
+    ("without `tls12`", "pq,saslprep"),
+    ("without any", ""),
 ];
 
 /// An example of `wasm-smtp-wasi` by the profile `release-size`.

@@ -89,7 +89,8 @@ async fn send(
         .run()
         .await
         .expect_success();
-    print!("{}", outcome.stdout);
+    // The conversation, and what came of it.
+    print!("{}{}", outcome.stderr, outcome.stdout);
     let received = server.received();
     let received = received.last().ok_or("the server received nothing")?;
     let same = received.data == wire_form(&input);

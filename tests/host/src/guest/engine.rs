@@ -83,9 +83,19 @@ impl std::fmt::Debug for Component {
 /// When it does not build. What cargo says is on standard error.
 #[must_use]
 pub fn build(package: &str, name: &str) -> Component {
-    build_once(package);
-    let path = target_folder().join(format!("wasm32-wasip2/debug/{name}.wasm"));
+    let path = build_file(package, name);
     Component::from_file(&path).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()))
+}
+
+/// The same, where a program wants the file.
+///
+/// # Panics
+///
+/// When it does not build.
+#[must_use]
+pub fn build_file(package: &str, name: &str) -> PathBuf {
+    build_once(package);
+    target_folder().join(format!("wasm32-wasip2/debug/{name}.wasm"))
 }
 
 /// One call of cargo for a package and process, however many tests ask.

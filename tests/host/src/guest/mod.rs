@@ -5,7 +5,7 @@ mod engine;
 mod http;
 mod traffic;
 
-pub use engine::{Component, allow_wide_arithmetic, build};
+pub use engine::{Component, allow_wide_arithmetic, build, build_file};
 pub use http::HttpHandler;
 pub use traffic::{Connection, Traffic};
 
