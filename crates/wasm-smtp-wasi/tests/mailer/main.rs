@@ -4,5 +4,6 @@
 mod connections;
 mod deliveries;
 mod errors;
+mod headers;
 mod messages;
 mod support;
