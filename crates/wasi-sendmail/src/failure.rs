@@ -4,7 +4,7 @@
 use std::fmt;
 use wasm_smtp_wasi::WasiSmtpError;
 use wasm_smtp_wasi::mailer::{Fate, MailerError, MailerErrorKind, Remedy, SendReport};
-use wasm_smtp_wasi::smtp_session::{Address, Delivery, Error, ErrorKind, Phase, Reply};
+use wasm_smtp_wasi::smtp_session::{Address, Delivery, Error, ErrorKind, Extension, Phase, Reply};
 use wasm_smtp_wasi::tls_pump::Error as TlsError;
 use wasm_smtp_wasi::wasi_net::{Error as NetError, ErrorKind as NetErrorKind};
 
@@ -91,8 +91,21 @@ impl Failure {
 
     /// Nobody got the mail for certain, or there was none.
     pub(crate) fn of_mailer(error: &MailerError) -> Self {
+        let fates: Vec<_> = error.fates().collect();
+        let differ = fates.iter().any(|(_, fate)| *fate != fates[0].1);
+        if differ && let Some(code) = of_refusals(&fates) {
+            let mut this = Self::new(
+                code,
+                "the server refused every recipient, not all for the same reason: correct or leave out those that it refuses for good; the mail was not sent",
+            );
+            this.details = details(fates.into_iter());
+            return this;
+        }
         let code = code_of(error);
-        let flag = error.remedy().and_then(flag_of);
+        let flag = error
+            .remedy()
+            .and_then(flag_of)
+            .or_else(|| flag_in_the_way(error));
         let flag = flag.map_or_else(String::new, |flag| format!(" ({flag})"));
         let later = if code == TEMPFAIL {
             ": try again later"
@@ -100,8 +113,7 @@ impl Failure {
             ""
         };
         let mut this = Self::new(code, format!("{error}{flag}{later}"));
-        let fates: Vec<_> = error.fates().collect();
-        if fates.iter().any(|(_, fate)| *fate != fates[0].1) {
+        if differ {
             this.details = details(fates.into_iter());
         }
         this
@@ -152,6 +164,26 @@ pub(crate) fn fate_of(fate: &Fate) -> Option<String> {
     }
 }
 
+/// The code where everybody was refused, and one for good at least: a retry of the
+/// same can't succeed, whoever stands first.
+fn of_refusals(fates: &[(&Address, &Fate)]) -> Option<u8> {
+    let replies = fates.iter().map(|(_, fate)| match fate {
+        Fate::Refused(reply) => Some(reply),
+        _ => None,
+    });
+    let replies: Vec<&Reply> = replies.collect::<Option<_>>()?;
+    let permanent = replies.into_iter().filter(|reply| reply.is_permanent());
+    permanent.map(|reply| of_refusal(reply, Phase::Rcpt)).min()
+}
+
+/// The flag that the server does not go along with.
+fn flag_in_the_way(error: &MailerError) -> Option<&'static str> {
+    let MailerErrorKind::Session(error) = error.kind() else {
+        return None;
+    };
+    matches!(error.kind(), ErrorKind::Unsupported(Extension::Dsn)).then_some("-N, -R and -V")
+}
+
 /// The flag that helps.
 fn flag_of(remedy: &Remedy) -> Option<&'static str> {
     match remedy {
@@ -159,7 +191,7 @@ fn flag_of(remedy: &Remedy) -> Option<&'static str> {
         Remedy::UseImplicitTls => Some("--server smtps://HOST:465"),
         Remedy::SetEhlo(_) => Some("--ehlo NAME"),
         Remedy::CheckCredentials | Remedy::OtherCredentials | Remedy::LogIn => {
-            Some("--user NAME and --password-file FILE, or in the server URL")
+            Some("--user NAME and --password-file FILE or --token-file FILE, or in the server URL")
         }
         Remedy::OtherSender => Some("-f ADDRESS"),
         Remedy::TrustCa => Some("--ca-file FILE"),
@@ -179,9 +211,15 @@ fn code_of(error: &MailerError) -> u8 {
         MailerErrorKind::Read(_) => IOERR,
         MailerErrorKind::Connect(error) => of_connection(error),
         MailerErrorKind::Session(error) => of_session(error),
-        MailerErrorKind::Token(_) => NOINPUT,
+        MailerErrorKind::Token(error) => of_token(error),
         _ => TEMPFAIL,
     }
+}
+
+/// A token file that can't be read, or whose content is wrong: see `first_line`.
+fn of_token(error: &std::io::Error) -> u8 {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    inner.map_or(NOINPUT, Failure::exit_code)
 }
 
 fn of_session(error: &Error) -> u8 {

@@ -219,6 +219,8 @@ impl Flags {
             } else {
                 return Ok(());
             }
+        } else if self.mode == Mode::Verify && !self.recipients.is_empty() {
+            "--verify sends no mail, and a server tells of recipients when it gets one only: leave them out"
         } else if self.journal_file.is_some() {
             "--journal is for several mails: give it with --from-dir or --mbox"
         } else if self.given.connections.is_some() {

@@ -130,6 +130,6 @@ fn describe(mail: &Mail) -> String {
     for recipient in mail.envelope.recipients() {
         let _ = writeln!(text, "to: <{}>", recipient.address());
     }
-    let _ = writeln!(text, "octets: {}", mail.content.len());
+    let _ = writeln!(text, "octets: {}", mail.size());
     text
 }

@@ -21,6 +21,19 @@ pub(crate) struct Mail {
     pub(crate) content: Vec<u8>,
 }
 
+impl Mail {
+    /// Its size as the server counts it: each line ends by CRLF, the last one too.
+    ///
+    /// Source: RFC 1870 section 5.
+    pub(crate) fn size(&self) -> usize {
+        let mail = &self.content;
+        let bare = |at: usize| mail[at] == b'\n' && (at == 0 || mail[at - 1] != b'\r');
+        let added = (0..mail.len()).filter(|at| bare(*at)).count();
+        let unended = !mail.is_empty() && !mail.ends_with(b"\n");
+        mail.len() + added + if unended { 2 } else { 0 }
+    }
+}
+
 /// Reads the mail on standard input.
 pub(crate) fn read(
     input: &mut dyn Read,
@@ -63,7 +76,7 @@ pub(crate) fn prepare(
         Sender::Null => Envelope::null_sender(),
         Sender::Address(address) => Envelope::new(address.clone()),
         Sender::FromHeader => Envelope::new(of_header.clone().ok_or_else(|| {
-            Failure::usage("no sender: give -f ADDRESS, or a From field in the mail")
+            Failure::usage("no sender: give -f ADDRESS, or a From field in the mail (Resent-From in one with Resent fields)")
         })?),
     };
     let recipients = recipients(named, flags)?;
@@ -100,7 +113,7 @@ fn recipients(named: Option<HeaderAddresses>, flags: &Flags) -> Result<Vec<Addre
     let named = named.map_or_else(Vec::new, |named| named.recipients);
     let mut recipients: Vec<Address> = Vec::new();
     for recipient in flags.recipients.iter().cloned().chain(named) {
-        if !recipients.contains(&recipient) {
+        if !recipients.iter().any(|known| is_same(known, &recipient)) {
             recipients.push(recipient);
         }
     }
@@ -114,6 +127,17 @@ fn recipients(named: Option<HeaderAddresses>, flags: &Flags) -> Result<Vec<Addre
         }));
     }
     Ok(recipients)
+}
+
+/// The case of a domain makes no difference; the part before it is the server's to
+/// compare (RFC 5321 section 2.4).
+fn is_same(a: &Address, b: &Address) -> bool {
+    match (a.as_str().rsplit_once('@'), b.as_str().rsplit_once('@')) {
+        (Some((a, domain_a)), Some((b, domain_b))) => {
+            a == b && domain_a.eq_ignore_ascii_case(domain_b)
+        }
+        _ => a == b,
+    }
 }
 
 /// A line with a single dot ends a mail that is typed.
@@ -206,6 +230,24 @@ mod tests {
         let text = String::from_utf8(mail.content).unwrap();
         assert!(text.contains("\r\nFrom: "), "{text}");
         assert!(text.ends_with("<me@x.example>\r\n\r\nhello\n"), "{text}");
+    }
+
+    #[test]
+    fn the_size_is_that_on_the_wire() {
+        for (content, size) in [("", 0), ("a", 3), ("\n", 2), ("a\r\nb\n\nc", 11)] {
+            let mail = Mail {
+                envelope: Envelope::null_sender(),
+                content: content.into(),
+            };
+            assert_eq!(mail.size(), size, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_gets_it_twice_because_of_capitals() {
+        let args = ["-t", "a@B.Example", "A@b.example"];
+        let mail = read_text("From: me@x.example\nTo: a@b.example\n\nx\n", &args).unwrap();
+        assert_eq!(parts(&mail).1, ["a@B.Example", "A@b.example"]);
     }
 
     #[test]

@@ -222,6 +222,7 @@ fn several_mails_have_their_own_flags() {
         ),
         (&["--mbox=m", "a@b"], "leave those on the command line out"),
         (&["--mbox=m", "--verify"], "give --dry-run"),
+        (&["--verify", "a@b"], "leave them out"),
         (&["--journal=j"], "with --from-dir or --mbox"),
         (&["--connections=2"], "with --from-dir or --mbox"),
         (&["--rate=2"], "with --from-dir or --mbox"),

@@ -82,6 +82,11 @@ impl Progress {
         self.troubles += u64::from(done == Done::Trouble);
     }
 
+    /// How many mails were not counted yet.
+    pub(crate) fn left(&self) -> u64 {
+        self.all.mails.saturating_sub(self.done.mails)
+    }
+
     /// Draws the line, unless it was drawn less than a tenth of a second ago.
     ///
     /// # Errors

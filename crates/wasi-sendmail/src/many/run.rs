@@ -74,7 +74,8 @@ impl<'a> Run<'a> {
         let mut state = self.state.into_inner();
         let _ = state.progress.clear(&mut io::stderr());
         let finished = state.journal.finish().err();
-        let summary = state.journal.summary();
+        let mut summary = state.journal.summary();
+        summary.unbegun = state.progress.left();
         let failure = state.stopped.or(finished);
         let failure = failure.or_else(|| incomplete(&summary, state.later));
         (summary, failure)
@@ -177,12 +178,12 @@ impl State {
                     Done::Trouble
                 };
                 self.progress.count(done, len);
-                self.later |= report.error().is_some();
+                self.later |= may_change(report.fates(), report.error());
                 self.record(key, report.fates(), &reply.unwrap_or_default(), &why);
             }
             Err(error) => {
                 self.progress.count(Done::Trouble, len);
-                self.later |= error.is_transient();
+                self.later |= may_change(error.fates(), Some(&error));
                 self.record(key, error.fates(), "", &error.to_string());
                 if is_about_the_server(&error) {
                     self.stopped
@@ -224,6 +225,20 @@ impl State {
             self.note(|journal| journal.record_failure(key, why, now));
         }
     }
+}
+
+/// Whether the same may reach somebody later whom it did not reach now. Of whom it
+/// is in doubt it is not: nobody sends it to them again.
+fn may_change<'a>(
+    mut fates: impl Iterator<Item = (&'a Address, &'a Fate)>,
+    error: Option<&MailerError>,
+) -> bool {
+    let transient = error.is_some_and(MailerError::is_transient);
+    fates.any(|(_, fate)| match fate {
+        Fate::Refused(reply) => reply.is_transient(),
+        Fate::NotSent => transient,
+        _ => false,
+    })
 }
 
 /// Whether every other mail would fare as this one did: a wrong password that is

@@ -11,6 +11,8 @@ pub(crate) struct Summary {
     pub(crate) refused: u64,
     /// Mails that were not sent in this run.
     pub(crate) failed: u64,
+    /// Mails that this run did not come to, since something stopped it.
+    pub(crate) unbegun: u64,
     /// Recipients who may have got their mail, from this run or earlier ones.
     pub(crate) maybe: u64,
     /// Recipients who got their mail from earlier runs.
@@ -27,7 +29,7 @@ const NAME_COUNT: usize = 20;
 impl Summary {
     /// Whether each recipient of each mail got it, as far as the server says.
     pub(crate) fn is_complete(&self) -> bool {
-        self.refused == 0 && self.failed == 0 && self.maybe == 0
+        [self.refused, self.failed, self.unbegun, self.maybe] == [0; 4]
     }
 
     /// Writes plain lines.
@@ -52,6 +54,13 @@ impl Summary {
                 out,
                 "failed: {}, not sent; the journal says why, and the same command tries again",
                 count(self.failed, "mail")
+            )?;
+        }
+        if self.unbegun > 0 {
+            writeln!(
+                out,
+                "not begun: {}, since the run stopped; the same command goes on with them",
+                count(self.unbegun, "mail")
             )?;
         }
         if self.maybe > 0 {
@@ -111,6 +120,7 @@ mod tests {
             sent: 10,
             refused: 2,
             failed: 1,
+            unbegun: 4,
             maybe: 22,
             earlier: 3,
             unknown: (0..22).map(|n| format!("{n}.eml")).collect(),
@@ -122,6 +132,7 @@ mod tests {
             "sent by earlier runs: 3 recipients\n",
             "refused: 2 recipients; ",
             "failed: 1 mail, not sent; ",
+            "not begun: 4 mails, ",
             "maybe: 22 recipients may or may not",
             "  0.eml\n",
             "  19.eml\n  and 2 more: ",
@@ -132,16 +143,17 @@ mod tests {
             places.is_sorted() && places[0] == Some(0),
             "{places:?} {text}"
         );
-        assert_eq!(text.lines().count(), 27);
+        assert_eq!(text.lines().count(), 28);
     }
 
     #[test]
     fn each_trouble_alone_makes_it_incomplete() {
-        for trouble in 0..3 {
+        for trouble in 0..4 {
             let summary = Summary {
                 refused: u64::from(trouble == 0),
                 failed: u64::from(trouble == 1),
                 maybe: u64::from(trouble == 2),
+                unbegun: u64::from(trouble == 3),
                 ..Summary::default()
             };
             assert!(!summary.is_complete());
