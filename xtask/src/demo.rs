@@ -14,6 +14,7 @@ pub(crate) fn demo(sh: &Shell) -> anyhow::Result<()> {
     let mut mails = sh.read_dir("tests/mail")?;
     mails.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
     mails.sort();
+    println!("building the demo with an embedded wasmtime: several minutes, the first time");
     let demo = guest::host_program("demo")?;
     cmd!(sh, "{demo} {component} {mails...}")
         .quiet()
@@ -50,6 +51,7 @@ pub(crate) fn send(sh: &Shell, flags: &Send) -> anyhow::Result<ExitCode> {
 /// Builds `wasi-sendmail` as it ships.
 fn component(sh: &Shell) -> anyhow::Result<PathBuf> {
     setup::setup(sh)?;
+    println!("building wasi-sendmail.wasm: a minute or two, the first time");
     cmd!(
         sh,
         "cargo build --quiet --release --target wasm32-wasip2 --package wasi-sendmail"
