@@ -18,6 +18,8 @@ struct Inner {
     remedy: Option<Remedy>,
     attempts: u32,
     mail: Option<(Envelope, Vec<Fate>)>,
+    /// Others got the mail.
+    of_rest: bool,
 }
 
 /// What went wrong.
@@ -97,6 +99,7 @@ impl MailerError {
             remedy,
             attempts: 0,
             mail: None,
+            of_rest: false,
         }))
     }
 
@@ -120,6 +123,16 @@ impl MailerError {
         self.0.attempts = attempts;
         self.0.mail = Some((envelope, fates));
         self
+    }
+
+    /// The same for those who are left, where others got the mail.
+    pub(super) fn of_rest(mut self, attempts: u32, envelope: Envelope, fates: &[Fate]) -> Self {
+        let is_rest = |fate: &Fate| *fate != Fate::Sent;
+        let mut all = fates.iter();
+        let rest = envelope.retain(|_| all.next().is_some_and(is_rest));
+        let fates = fates.iter().filter(|fate| is_rest(fate)).cloned();
+        self.0.of_rest = true;
+        self.of_mail(attempts, rest, fates.collect())
     }
 
     /// What went wrong, in the last attempt.
@@ -253,12 +266,14 @@ impl fmt::Display for MailerError {
             write!(f, ": {remedy}")?;
         }
         if self.0.mail.is_some() {
-            f.write_str(match self.delivery() {
-                Delivery::NotSent => "; the mail was not sent",
-                _ => {
-                    "; it is not known whether the mail was sent: sending it again may make a second one"
-                }
-            })?;
+            let whom = if self.0.of_rest { " to the rest" } else { "" };
+            match self.delivery() {
+                Delivery::NotSent => write!(f, "; the mail was not sent{whom}")?,
+                _ => write!(
+                    f,
+                    "; it is not known whether the mail was sent{whom}: sending it again may make a second one"
+                )?,
+            }
         }
         Ok(())
     }

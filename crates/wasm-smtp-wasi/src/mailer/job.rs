@@ -3,7 +3,7 @@
 use super::event::{Event, Use};
 use super::report::{Fate, SendReport};
 use super::{MailerError, MailerErrorKind, Message, Retry};
-use smtp_session::{Delivery, Envelope, Outcome, Receipt, Reply};
+use smtp_session::{Delivery, Envelope, ErrorKind, Outcome, Receipt, Reply};
 use std::time::{Duration, Instant};
 
 /// RFC 5321 section 4.5.3.1.10: too many recipients, of which some were taken.
@@ -67,6 +67,11 @@ impl Job {
 
     /// Takes note of an attempt that failed.
     pub(super) fn failed(&mut self, error: &smtp_session::Error) {
+        if error.delivery() == Delivery::MaybeSent && !is_loss(error.kind()) {
+            // The server refused and took it, or was out of step: no word of it counts.
+            let open = self.fates.iter_mut().filter(|fate| fate.is_open());
+            return open.for_each(|fate| *fate = Fate::MaybeSent);
+        }
         let outcomes = error.outcomes().map(|(_, outcome)| outcome);
         self.note(outcomes, error.delivery());
     }
@@ -110,7 +115,7 @@ impl Job {
         let Some(after) = retry.after(self.attempts, reply) else {
             return Next::End;
         };
-        if self.until.is_some_and(|until| now + after >= until) {
+        if !self.has_time_for(after, now) {
             return Next::End;
         }
         if let Some(listener) = &self.message.listener {
@@ -118,6 +123,11 @@ impl Job {
             listener.tell(Event::Retry { attempt, after });
         }
         Next::After(after)
+    }
+
+    fn has_time_for(&self, wait: Duration, now: Instant) -> bool {
+        let left = |until: Instant| until.saturating_duration_since(now);
+        self.until.is_none_or(|until| wait < left(until))
     }
 
     /// What became of it in the end.
@@ -134,6 +144,7 @@ impl Job {
             let error = error.unwrap_or_else(|| MailerError::new(MailerErrorKind::TimedOut));
             return Err(error.of_mail(attempts, envelope, fates));
         }
+        let error = error.map(|error| error.of_rest(attempts, envelope.clone(), &fates));
         Ok(SendReport {
             envelope,
             fates,
@@ -142,4 +153,12 @@ impl Job {
             error,
         })
     }
+}
+
+/// Whether the connection was lost, and what the server said before holds.
+fn is_loss(kind: &ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Closed | ErrorKind::Closing(_) | ErrorKind::Io(_) | ErrorKind::TimedOut
+    )
 }

@@ -86,7 +86,8 @@ impl SendReport {
         self.attempts
     }
 
-    /// Why the last attempt failed, which was for the rest of the recipients.
+    /// Why the last attempt failed, which was for the rest of the recipients: it
+    /// tells of those who are not [`Fate::Sent`].
     #[must_use]
     pub fn error(&self) -> Option<&MailerError> {
         self.error.as_ref()

@@ -188,7 +188,7 @@ fn the_rest_may_be_doubtful_when_some_got_it() {
     assert_eq!(report.attempts(), 2);
     assert_eq!(
         report.error().map(|error| error.delivery()),
-        Some(Delivery::NotSent)
+        Some(Delivery::MaybeSent)
     );
 }
 

@@ -3,6 +3,7 @@
 
 mod connections;
 mod deliveries;
+mod doubts;
 mod errors;
 mod headers;
 mod messages;

@@ -40,6 +40,10 @@ enum Awaits {
         len: usize,
         last: bool,
     },
+    /// So many octets of a chunk that was refused.
+    Refused {
+        len: usize,
+    },
 }
 
 impl Conversation {
@@ -72,8 +76,10 @@ impl Conversation {
 
     /// Handles one command or piece of a mail, if all of it is there.
     fn step(&mut self) -> bool {
-        if let Awaits::Chunk { len, last } = self.awaits {
-            return self.chunk(len, last);
+        match self.awaits {
+            Awaits::Chunk { len, last } => return self.chunk(len, last),
+            Awaits::Refused { len } => return self.take_octets(len).is_some(),
+            Awaits::Command | Awaits::Response | Awaits::Lines => {}
         }
         let Some(end) = self.input.iter().position(|byte| *byte == b'\n') else {
             return false;
@@ -85,7 +91,7 @@ impl Conversation {
                 self.awaits = Awaits::Command;
                 self.say("235 2.7.0 welcome");
             }
-            Awaits::Command | Awaits::Chunk { .. } => {
+            Awaits::Command | Awaits::Chunk { .. } | Awaits::Refused { .. } => {
                 let line = String::from_utf8_lossy(&line);
                 self.command(line.trim_end_matches(['\r', '\n']));
             }
@@ -99,7 +105,8 @@ impl Conversation {
         if let Some(reply) = self.server.answer_to(line) {
             // Its octets come all the same.
             if verb == "BDAT" {
-                self.begin_chunk(rest);
+                let (len, _) = chunk_of(rest);
+                self.awaits = Awaits::Refused { len };
             }
             self.say_instead(&reply);
             return;
@@ -124,7 +131,10 @@ impl Conversation {
                 self.awaits = Awaits::Lines;
                 self.say("354 go on");
             }
-            "BDAT" => self.begin_chunk(rest),
+            "BDAT" => {
+                let (len, last) = chunk_of(rest);
+                self.awaits = Awaits::Chunk { len, last };
+            }
             "DATA" => self.say("503 5.5.1 no recipients"),
             "RSET" => {
                 self.mail = None;
@@ -163,38 +173,34 @@ impl Conversation {
         mail.is_some_and(|mail| !mail.recipients.is_empty())
     }
 
-    fn begin_chunk(&mut self, rest: &str) {
-        let (len, last) = rest.split_once(' ').unwrap_or((rest, ""));
-        self.awaits = Awaits::Chunk {
-            len: len.trim().parse().unwrap_or(0),
-            last: last.eq_ignore_ascii_case("LAST"),
-        };
-    }
-
     /// Takes a chunk, once all of it is there.
     fn chunk(&mut self, len: usize, last: bool) -> bool {
-        if self.input.len() < len {
+        let Some(chunk) = self.take_octets(len) else {
             return false;
-        }
-        let chunk = self.input.drain(..len);
-        self.awaits = Awaits::Command;
+        };
         let takes = self
             .mail
             .as_mut()
             .filter(|mail| !mail.recipients.is_empty());
-        match takes {
-            Some(mail) => mail.content.extend(chunk),
-            None => {
-                drop(chunk);
-                self.say("503 5.5.1 no recipients");
-                return true;
-            }
-        }
+        let Some(mail) = takes else {
+            self.say("503 5.5.1 no recipients");
+            return true;
+        };
+        mail.content.extend(chunk);
         match last {
             true => self.end(),
             false => self.say("250 2.0.0 go on"),
         }
         true
+    }
+
+    /// The next octets, once all of them are there; a command follows.
+    fn take_octets(&mut self, len: usize) -> Option<Vec<u8>> {
+        if self.input.len() < len {
+            return None;
+        }
+        self.awaits = Awaits::Command;
+        Some(self.input.drain(..len).collect())
     }
 
     /// Takes a line of a mail by DATA.
@@ -233,6 +239,13 @@ impl Conversation {
             self.say(reply);
         }
     }
+}
+
+/// How many octets BDAT announces, and whether they are the last.
+fn chunk_of(rest: &str) -> (usize, bool) {
+    let (len, last) = rest.split_once(' ').unwrap_or((rest, ""));
+    let len = len.trim().parse().unwrap_or(0);
+    (len, last.eq_ignore_ascii_case("LAST"))
 }
 
 /// What stands between the angle brackets of MAIL and RCPT.
