@@ -6,6 +6,7 @@ use super::wait::{beside, within};
 use super::{Mailer, MailerError, MailerErrorKind, QUIT_TIME, lock};
 use smtp_session::{Delivery, ErrorKind};
 use std::time::{Duration, Instant};
+use wasi_net::Deadline;
 
 /// How long a NOOP may take that shows that a connection is alive.
 const CHECK_TIME: Duration = Duration::from_secs(10);
@@ -17,24 +18,36 @@ impl Mailer {
         let shared = &*self.0;
         job.begin_attempt();
         let _permit = within(job.until, shared.permits.acquire()).await?;
-        within(job.until, self.pace()).await?;
+        self.pace(job.until).await?;
         let retired = lock(&shared.pool).retire(&shared.setup, Instant::now());
         // Those that are not through when the mail is are closed without a word.
         let good_byes = retired.into_iter().map(|link| link.quit(QUIT_TIME));
-        beside(self.transfer(job, last), wasi_net::join_all(good_byes)).await
+        // In a box, since each step of the way would copy it.
+        let transfer = Box::pin(self.transfer(job, last));
+        beside(transfer, wasi_net::join_all(good_byes)).await
     }
 
-    /// Waits for the mail's turn.
-    async fn pace(&self) {
-        if let Some(rate) = &self.0.rate {
+    /// Waits for the mail's turn, if it comes in time.
+    async fn pace(&self, until: Option<Instant>) -> Result<(), MailerError> {
+        let Some(rate) = &self.0.rate else {
+            return Ok(());
+        };
+        loop {
             let now = Instant::now();
-            let turn = lock(rate).take(now);
-            wasi_net::sleep(turn - now).await;
+            let wait = lock(rate).take(now);
+            if wait.is_zero() {
+                return Ok(());
+            }
+            if until.is_some_and(|until| until.saturating_duration_since(now) <= wait) {
+                return Err(MailerError::new(MailerErrorKind::TimedOut));
+            }
+            wasi_net::sleep(wait).await;
         }
     }
 
     async fn transfer(&self, job: &mut Job, last: bool) -> Result<(), MailerError> {
-        while let Some(link) = self.waiting().await {
+        while let Some(link) = self.waiting(job.until).await {
+            link.use_for(job.usage());
             match self.send_over(link, job, last).await {
                 Err(error) if is_stale(&error) && job.message.is_whole() => {}
                 done => return done,
@@ -45,12 +58,26 @@ impl Mailer {
     }
 
     /// A connection that waits for a mail, and is alive.
-    async fn waiting(&self) -> Option<Link> {
+    async fn waiting(&self, until: Option<Instant>) -> Option<Link> {
         loop {
             let mut link = lock(&self.0.pool).take()?;
             let idle = link.used.elapsed();
-            if idle < self.0.setup.limits.check_after || link.is_alive(CHECK_TIME).await {
+            if idle < self.0.setup.limits.check_after {
                 return Some(link);
+            }
+            let limit = Deadline::after(CHECK_TIME).instant();
+            let limit = until.map_or(limit, |until| until.min(limit));
+            let silent = match link.check(limit).await {
+                Ok(()) => return Some(link),
+                Err(error) => matches!(error.kind(), ErrorKind::TimedOut),
+            };
+            if until.is_some_and(|until| until <= Instant::now()) {
+                return None;
+            }
+            if silent {
+                // So are those that are left: they were used before it.
+                let others = lock(&self.0.pool).take_all();
+                drop(others);
             }
         }
     }
@@ -61,10 +88,10 @@ impl Mailer {
         job: &mut Job,
         last: bool,
     ) -> Result<(), MailerError> {
-        link.use_for(job.usage());
         link.mails += 1;
         let envelope = job.envelope();
-        let body = match job.message.body().await {
+        let body = within(job.until, job.message.body()).await;
+        let body = match body.and_then(|body| body) {
             Ok(body) => body,
             Err(error) => {
                 self.put_back(link).await;

@@ -42,7 +42,7 @@ impl fmt::Debug for Connection {
 /// Opens a [`Mailer`](super::Mailer)'s connections.
 ///
 /// The mailer limits the time of both: a future is dropped when it took longer
-/// than the mail may.
+/// than [`Phase::Connect`] and [`Phase::Tls`] together may, or the mail.
 pub trait Connect: Send + Sync {
     /// Opens a connection, with TLS if that comes first.
     ///

@@ -17,8 +17,8 @@ use futures_io::{AsyncRead, AsyncWrite};
 pub enum Event {
     /// This is waited for now.
     Phase(Phase),
-    /// So many octets went to the server for this mail, commands included, in
-    /// this attempt.
+    /// So many octets went to the server in this attempt, all commands included. It
+    /// counts from 0 again when another connection is taken.
     Sent(u64),
     /// The attempt failed, and another follows.
     Retry {

@@ -1,11 +1,11 @@
 //! A connection with a session on it that is through AUTH.
 
 use super::builder::{Login, Setup};
-use super::connect::{Connect, Connection};
+use super::connect::{BoxFuture, Connect, Connection};
 use super::event::{Event, Listener, Meter, Metered, Timers, Use};
 use super::wait::within;
 use super::{MailerError, MailerErrorKind};
-use crate::address_literal;
+use crate::{WasiSmtpError, address_literal};
 use smtp_session::{Credentials, Phase, Session};
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -48,14 +48,21 @@ impl Link {
         let meter = Meter::default();
         meter.set(used);
         tell(listener.as_ref(), Phase::Connect);
-        let connection = within(until, connect.connect()).await??;
+        let times = &setup.timeouts;
+        let time = times
+            .of(Phase::Connect)
+            .saturating_add(times.of(Phase::Tls));
+        let connection = limited(until, time, Phase::Connect, connect.connect()).await?;
         let mut this = Self::over(connection, setup, meter);
         this.hello().await?;
         if connect.upgrades() {
-            this = this.upgrade(connect, until, listener.as_ref()).await?;
+            let time = times.of(Phase::Tls);
+            this = this
+                .upgrade(connect, until, time, listener.as_ref())
+                .await?;
             this.hello().await?;
         }
-        this.authenticate(setup).await?;
+        this.authenticate(setup, until).await?;
         this.used = Instant::now();
         Ok(this)
     }
@@ -104,13 +111,15 @@ impl Link {
         self,
         connect: &dyn Connect,
         until: Option<Instant>,
+        time: Duration,
         listener: Option<&Listener>,
     ) -> Result<Self, MailerError> {
         let Self { meter, peer, .. } = self;
         let asked = self.session.starttls().await;
         let (metered, upgrade) = asked.map_err(|error| peer.error(error))?;
         tell(listener, Phase::Tls);
-        let connection = within(until, connect.upgrade(metered.stream)).await??;
+        let upgraded = connect.upgrade(metered.stream);
+        let connection = limited(until, time, Phase::Tls, upgraded).await?;
         let exporter = match connection.security {
             smtp_session::Security::Tls { exporter } => exporter,
             _ => None,
@@ -131,16 +140,22 @@ impl Link {
         })
     }
 
-    async fn authenticate(&mut self, setup: &Setup) -> Result<(), MailerError> {
+    async fn authenticate(
+        &mut self,
+        setup: &Setup,
+        until: Option<Instant>,
+    ) -> Result<(), MailerError> {
         match &setup.login {
             Login::None => Ok(()),
             Login::Credentials(credentials) => self.prove(credentials).await,
             Login::Tokens { user, source } => {
                 let mut fresh = false;
                 loop {
-                    let token = source(fresh).await;
-                    let token =
-                        token.map_err(|error| MailerError::new(MailerErrorKind::Token(error)))?;
+                    let time = setup.timeouts.of(Phase::Auth);
+                    let token = within(until, wasi_net::timeout(time, source(fresh))).await?;
+                    let token = token
+                        .unwrap_or_else(|elapsed| Err(elapsed.into()))
+                        .map_err(|error| MailerError::new(MailerErrorKind::Token(error)))?;
                     let credentials = Credentials::oauth_token(user, &token);
                     let credentials =
                         credentials.map_err(|wrong| MailerError::config(wrong.to_string()))?;
@@ -170,10 +185,10 @@ impl Link {
         self.meter.set(used);
     }
 
-    /// Whether the server is still there, which it has to show in `time`.
-    pub(super) async fn is_alive(&mut self, time: Duration) -> bool {
-        self.use_for(Use::new(Some(Instant::now() + time), None));
-        self.session.noop().await.is_ok()
+    /// Has the server show until then that it is still there.
+    pub(super) async fn check(&mut self, until: Instant) -> Result<(), smtp_session::Error> {
+        self.use_for(Use::new(Some(until), None));
+        self.session.noop().await
     }
 
     /// Says good-bye, which may take `time`.
@@ -199,6 +214,18 @@ impl Link {
             && now.duration_since(self.opened) < limits.age
             && now.duration_since(self.used) < limits.idle
     }
+}
+
+/// Connects, or does TLS, in its time.
+async fn limited(
+    until: Option<Instant>,
+    time: Duration,
+    phase: Phase,
+    future: BoxFuture<'_, Result<Connection, WasiSmtpError>>,
+) -> Result<Connection, MailerError> {
+    let connection = within(until, wasi_net::timeout(time, future)).await?;
+    let connection = connection.map_err(|elapsed| WasiSmtpError::timeout(phase, elapsed.into()))?;
+    Ok(connection?)
 }
 
 fn tell(listener: Option<&Listener>, phase: Phase) {

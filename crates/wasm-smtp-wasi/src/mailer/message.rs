@@ -220,7 +220,7 @@ impl Pieces {
     /// Reads the header.
     async fn read(mut rest: Reader) -> Result<Self, MailerError> {
         let mut head = Vec::new();
-        let mut buffer = [0; READ_LEN];
+        let mut buffer = vec![0; READ_LEN];
         while !header::is_whole(&head) {
             if head.len() > header::MAX_LEN {
                 return Err(MailerError::message(

@@ -86,10 +86,12 @@ use pool::Pool;
 use rate::Rate;
 use server::Security;
 use std::fmt;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use wait::within;
+use wasi_net::Deadline;
 
 /// How long the good-bye may take.
 const QUIT_TIME: Duration = Duration::from_secs(2);
@@ -219,7 +221,8 @@ impl Mailer {
     /// # Cancellation
     ///
     /// Dropping the future ends the connection that it uses, in the middle of the
-    /// mail if it comes to that: it is not known then whether the mail was sent.
+    /// mail if it comes to that: it is not known then whether the mail was sent. One
+    /// that is kept and not polled keeps its connection, which others wait for.
     pub async fn send(&self, message: Message) -> Result<SendReport, MailerError> {
         self.deliver(message, false).await
     }
@@ -241,7 +244,8 @@ impl Mailer {
     /// which it was.
     ///
     /// At most four mails for each connection are held at a time, of which some wait
-    /// to be tried again; `messages` waits meanwhile.
+    /// to be tried again; `messages` waits meanwhile. While `done` runs nothing else
+    /// does, so it must not wait for another mail of this mailer.
     ///
     /// # Cancellation
     ///
@@ -249,18 +253,18 @@ impl Mailer {
     pub async fn send_many<K>(
         &self,
         messages: impl Stream<Item = (K, Message)>,
-        done: impl FnMut(K, Result<SendReport, MailerError>),
+        mut done: impl FnMut(K, Result<SendReport, MailerError>),
     ) {
-        let done = Mutex::new(done);
         let window = self.0.connections.saturating_mul(WAITING);
-        let sent = messages.for_each_concurrent(window, |(key, message)| async {
-            let result = self.send(message).await;
-            (lock(&done))(key, result);
-        });
-        sent.await;
+        let sent = messages.map(|(key, message)| async { (key, self.send(message).await) });
+        let mut sent = pin!(sent.buffer_unordered(window));
+        while let Some((key, result)) = sent.next().await {
+            done(key, result);
+        }
     }
 
-    /// Connects, proves who sends, and says good-bye: shows that mails could go.
+    /// Connects, proves who sends, and says good-bye: shows that mails could go. It
+    /// opens a connection of its own, beside those that wait for a mail.
     ///
     /// # Errors
     ///
@@ -302,13 +306,15 @@ impl Mailer {
 
     /// When a mail that comes now has to be done.
     fn until(&self) -> Option<Instant> {
-        self.0.setup.deadline.map(|time| Instant::now() + time)
+        let deadline = self.0.setup.deadline;
+        deadline.map(|time| Deadline::after(time).instant())
     }
 
     async fn deliver(&self, message: Message, last: bool) -> Result<SendReport, MailerError> {
         let setup = &self.0.setup;
         let mut job = Job::new(message, self.until());
-        let checked = match lock(&self.0.pool).is_closed() {
+        let is_closed = lock(&self.0.pool).is_closed();
+        let checked = match is_closed {
             true => Err(MailerError::new(MailerErrorKind::Closed)),
             false => job.message.check(),
         };

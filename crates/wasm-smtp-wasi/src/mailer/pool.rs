@@ -1,6 +1,7 @@
 //! Connections that wait for their next mail.
 
 use super::builder::Setup;
+use super::event::Use;
 use super::link::Link;
 use std::time::Instant;
 
@@ -23,12 +24,19 @@ impl Pool {
         self.idle.pop()
     }
 
+    /// Gives all out.
+    pub(super) fn take_all(&mut self) -> Vec<Link> {
+        std::mem::take(&mut self.idle)
+    }
+
     /// Takes `link` back, unless its time is over: then it is returned.
     pub(super) fn put(&mut self, mut link: Link, setup: &Setup, now: Instant) -> Option<Link> {
         link.used = now;
         if self.closed || !link.is_fit(setup, now) {
             return Some(link);
         }
+        // The mail's listener goes with the mail.
+        link.use_for(Use::default());
         self.idle.push(link);
         None
     }
@@ -40,7 +48,7 @@ impl Pool {
     /// Lets no more in, and gives all out.
     pub(super) fn close(&mut self) -> Vec<Link> {
         self.closed = true;
-        std::mem::take(&mut self.idle)
+        self.take_all()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Gives each mail the moment from when it may go.
+/// Knows when the next mail may go.
 #[derive(Debug)]
 pub(super) struct Rate {
     mails: usize,
     per: Duration,
-    /// When the last of them may go, no more than `mails`.
+    /// When the last of them went, no more than `mails`.
     last: VecDeque<Instant>,
 }
 
@@ -23,16 +23,19 @@ impl Rate {
         }
     }
 
-    /// When the mail that comes now may go. It counts, whether it is sent then or
-    /// not.
-    pub(super) fn take(&mut self, now: Instant) -> Instant {
-        let mut goes = now;
+    /// How long a mail has to wait before it may ask again. With zero it goes now,
+    /// and counts; nothing is kept for one that waits, which may be given up.
+    pub(super) fn take(&mut self, now: Instant) -> Duration {
         if self.last.len() == self.mails {
-            let oldest = self.last.pop_front().map_or(now, |at| at + self.per);
-            goes = goes.max(oldest);
+            let gone = self.last[0];
+            let wait = self.per.saturating_sub(now.duration_since(gone));
+            if !wait.is_zero() {
+                return wait;
+            }
+            self.last.pop_front();
         }
-        self.last.push_back(goes);
-        goes
+        self.last.push_back(now);
+        Duration::ZERO
     }
 }
 
@@ -46,10 +49,17 @@ mod tests {
     fn no_span_has_more_than_it_may() {
         let start = Instant::now();
         let mut rate = Rate::new(5, 10 * SECOND);
-        let gone: Vec<_> = [0, 0, 0, 1, 1, 1, 1, 30, 30, 31, 31, 31, 31]
-            .map(|second| rate.take(start + second * SECOND))
-            .map(|at| (at - start).as_secs())
+        let waits: Vec<_> = [0, 0, 0, 1, 1, 1, 1, 10, 10, 10, 10, 11, 30]
+            .map(|second| rate.take(start + second * SECOND).as_secs())
             .into();
-        assert_eq!(gone, [0, 0, 0, 1, 1, 10, 10, 30, 30, 31, 31, 31, 40]);
+        assert_eq!(waits, [0, 0, 0, 0, 0, 9, 9, 0, 0, 0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn for_ever_is_a_span_too() {
+        let now = Instant::now();
+        let mut rate = Rate::new(1, Duration::MAX);
+        assert_eq!(rate.take(now), Duration::ZERO);
+        assert_eq!(rate.take(now), Duration::MAX);
     }
 }

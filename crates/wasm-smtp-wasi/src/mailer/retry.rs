@@ -12,7 +12,9 @@ use std::time::Duration;
 ///
 /// Each wait is four times the one before, less a random part of up to a half, so
 /// that many components do not come back at the same moment. A server that names
-/// a time, or that greylists, is waited for as long as it wants (RFC 6647).
+/// a time of up to a day, or that greylists, is waited for as long as it wants
+/// (RFC 6647): limit that by [`MailerBuilder::deadline`](super::MailerBuilder::deadline),
+/// under which a mail that can't be tried again in time ends at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
     attempts: u32,
@@ -79,8 +81,8 @@ impl Retry {
         let wanted = reply.and_then(|reply| self.wanted_by(reply));
         Some(match wanted {
             // Not before, and not all at once.
-            Some(wanted) => wanted + (wanted / 8).mul_f64(random()),
-            None => wait.mul_f64(1.0 - random() / 2.0),
+            Some(wanted) => wanted.saturating_add((wanted / 8).mul_f64(random())),
+            None => wait - (wait / 2).mul_f64(random()),
         })
     }
 
@@ -156,6 +158,8 @@ mod tests {
             assert!(wait <= most && wait >= most / 2, "{attempt}: {wait:?}");
         }
         assert_eq!(retry.after(5, None), None);
+        let ever = Retry::default().wait(Duration::MAX, Duration::MAX);
+        assert!((0..100).all(|_| ever.after(1, None) >= Some(Duration::MAX / 2)));
         assert_eq!(Retry::none().after(1, None), None);
         assert_eq!(Retry::default().attempts(0), Retry::none());
         let late = retry.attempts(u32::MAX).after(u32::MAX - 1, None);

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::time::Instant;
 use wasi_net::Deadline;
 
-/// Gives `future` the time until then.
+/// Gives `future` the time until then; when that has passed, it is not begun.
 pub(super) async fn within<F: Future>(
     until: Option<Instant>,
     future: F,
@@ -14,8 +14,11 @@ pub(super) async fn within<F: Future>(
     match until {
         None => Ok(future.await),
         Some(until) => {
-            let limited = Deadline::at(until).limit(future).await;
-            limited.map_err(|_| MailerError::new(MailerErrorKind::TimedOut))
+            let deadline = Deadline::at(until);
+            let is_over = deadline.remaining().is_zero();
+            let limited = async { deadline.limit(future).await.ok() };
+            let done = if is_over { None } else { limited.await };
+            done.ok_or_else(|| MailerError::new(MailerErrorKind::TimedOut))
         }
     }
 }

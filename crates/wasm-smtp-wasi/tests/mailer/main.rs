@@ -6,5 +6,6 @@ mod deliveries;
 mod doubts;
 mod errors;
 mod headers;
+mod limits;
 mod messages;
 mod support;
