@@ -19,6 +19,9 @@ pub(super) fn parse_list(list: &str) -> Result<Vec<Address>, String> {
     while let Some(c) = parser.rest.next() {
         match c {
             ',' => parser.end(std::mem::take(&mut entry))?,
+            ':' if entry.is_address => {
+                return Err("has an address in front of a colon".into());
+            }
             ':' if entry.angle.is_none() => entry = Entry::default(),
             ';' => parser.end(std::mem::take(&mut entry))?,
             '<' if entry.angle.is_none() => entry.angle = Some(parser.angle()?),
@@ -31,7 +34,14 @@ pub(super) fn parse_list(list: &str) -> Result<Vec<Address>, String> {
                 let text = parser.quoted()?;
                 entry.push(&text);
             }
-            c => entry.push(c.encode_utf8(&mut [0; 4])),
+            '[' => {
+                let text = parser.literal()?;
+                entry.push(&text);
+            }
+            c => {
+                entry.is_address |= c == '@';
+                entry.push(c.encode_utf8(&mut [0; 4]));
+            }
         }
     }
     parser.end(entry)?;
@@ -48,6 +58,8 @@ struct Entry {
     gap: bool,
     /// `text` is several words, which no address is.
     words: bool,
+    /// `text` has an `@` outside quotation marks.
+    is_address: bool,
 }
 
 impl Entry {
@@ -75,9 +87,9 @@ impl Parser<'_> {
             None => entry.text,
         };
         // Submission needs a domain: nobody completes one on the way.
-        let checked = Address::new(&address)
-            .ok()
-            .filter(|_| address.contains('@'));
+        // Behind U+FFFD was something else.
+        let is_full = address.contains('@') && !address.contains('\u{fffd}');
+        let checked = Address::new(&address).ok().filter(|_| is_full);
         let checked = checked.ok_or_else(|| {
             let number = self.addresses.len() + 1;
             format!("has no full address in place {number}: write name@domain")
@@ -99,6 +111,18 @@ impl Parser<'_> {
             }
         }
         Err("has a < without its >".into())
+    }
+
+    /// A domain in brackets; the first one is taken already.
+    fn literal(&mut self) -> Result<String, String> {
+        let mut text = String::from('[');
+        for c in self.rest.by_ref() {
+            text.push(c);
+            if c == ']' {
+                return Ok(text);
+            }
+        }
+        Err("has a [ without its ]".into())
     }
 
     /// A quoted string with its quotes; the first one is taken already.
@@ -152,6 +176,11 @@ mod tests {
             ("a (one (two) \\) three) @ b", &["a@b"]),
             ("=?utf-8?q?J=C3=B6?= <j@d>", &["j@d"]),
             ("a@[192.0.2.1]", &["a@[192.0.2.1]"]),
+            (
+                "a@[IPv6:2001:db8::1], b@c",
+                &["a@[IPv6:2001:db8::1]", "b@c"],
+            ),
+            ("\"x@y\": a@b;, c@d", &["a@b", "c@d"]),
             ("", &[]),
         ] {
             let parsed = parse_list(list).expect(list);
@@ -176,6 +205,10 @@ mod tests {
             "<a@b> <c@d>",
             "a@b, postmaster",
             "a@b..c",
+            "a@b: c@d",
+            "mailto:a@b: c@d",
+            "a@[192.0.2.1",
+            "j\u{fffd}@b",
         ] {
             assert!(parse_list(list).is_err(), "{list}");
         }

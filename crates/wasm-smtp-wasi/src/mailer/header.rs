@@ -5,10 +5,17 @@
 use super::MailerError;
 use super::addresses::parse_list;
 use smtp_session::Address;
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// The longest header that is read.
 pub(super) const MAX_LEN: usize = 1024 * 1024;
+
+/// The fields that name a sender: of a mail, and of one that is sent again.
+const SENDERS: [&str; 4] = ["sender", "from", "resent-sender", "resent-from"];
+
+/// Those that name recipients.
+const RECIPIENTS: [&str; 6] = ["to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc"];
 
 /// The addresses that a mail's header names.
 ///
@@ -29,33 +36,58 @@ impl HeaderAddresses {
     /// A field that can't be read whole, so that no recipient is lost without a
     /// word: [`MailerErrorKind::Message`](super::MailerErrorKind::Message).
     pub fn read(mail: &[u8]) -> Result<Self, MailerError> {
-        let fields = Fields::new(mail).collect::<Vec<_>>();
-        let any = |names: &[&str]| fields.iter().any(|field| field.is(names));
-        let resent = any(&["resent-to", "resent-cc", "resent-bcc"]);
+        let fields = all_fields(mail)?;
+        let resent = fields.iter().any(|field| field.is(&RECIPIENTS[3..]));
         let (senders, recipients) = match resent {
-            true => (
-                ["resent-sender", "resent-from"],
-                ["resent-to", "resent-cc", "resent-bcc"],
-            ),
-            false => (["sender", "from"], ["to", "cc", "bcc"]),
+            true => (&SENDERS[2..], &RECIPIENTS[3..]),
+            false => (&SENDERS[..2], &RECIPIENTS[..3]),
         };
         let mut this = Self {
             sender: None,
             recipients: Vec::new(),
         };
         for name in senders {
-            for field in fields.iter().filter(|field| field.is(&[name])) {
+            for field in fields.iter().filter(|field| field.is(&[*name])) {
                 this.sender = this.sender.or(field.addresses()?.into_iter().next());
             }
         }
-        for field in fields.iter().filter(|field| field.is(&recipients)) {
-            for address in field.addresses()? {
-                if !this.recipients.contains(&address) {
-                    this.recipients.push(address);
-                }
-            }
+        let mut seen = HashSet::new();
+        for field in fields.iter().filter(|field| field.is(recipients)) {
+            let addresses = field.addresses()?.into_iter();
+            this.recipients
+                .extend(addresses.filter(|address| seen.insert(mailbox(address))));
         }
         Ok(this)
+    }
+}
+
+/// What tells mailboxes apart: the domain is the same in any case, the local part
+/// need not be (RFC 5321 section 2.4).
+fn mailbox(address: &Address) -> (String, String) {
+    let (local, domain) = address.as_str().rsplit_once('@').unwrap_or_default();
+    (local.to_owned(), domain.to_ascii_lowercase())
+}
+
+/// The fields of a mail from which addresses are taken.
+///
+/// # Errors
+///
+/// A line that is no field, by which some end the header and others do not, and
+/// which hides recipients from the former.
+fn all_fields(mail: &[u8]) -> Result<Vec<Field<'_>>, MailerError> {
+    let mut fields = Fields::new(mail);
+    let all: Vec<_> = fields.by_ref().collect();
+    let named = |field: &Field<'_>| field.is(&SENDERS) || field.is(&RECIPIENTS);
+    let cut = all.last().filter(|field| named(field) && field.goes_on());
+    let mut broken = cut.filter(|_| fields.skip_line()).map(|field| field.label);
+    while broken.is_none() && fields.skip_line() {
+        broken = fields.by_ref().find(named).map(|field| field.label);
+    }
+    match broken {
+        None => Ok(all),
+        Some(label) => Err(MailerError::message(format!(
+            "the mail's header has a line that is no field at its {label} field: begin what goes on with a space",
+        ))),
     }
 }
 
@@ -85,16 +117,46 @@ impl std::fmt::Debug for HeaderAddresses {
     }
 }
 
-/// Takes out what must not leave: the Bcc fields, and the line by which mailboxes
-/// part their mails, which is no part of them (RFC 4155).
+/// Takes out what must not leave: the Bcc fields, and what stands in front of the
+/// header: the line by which mailboxes part their mails, which is no part of them
+/// (RFC 4155), and a byte order mark.
+///
+/// A line that is no field ends the header for some; for others it goes on to the
+/// first empty line, and so does this.
 pub(super) fn remove_secrets(mail: &mut Vec<u8>) {
-    let fields = Fields::new(mail);
-    let separator = 0..fields.at;
-    let bcc = fields.filter(|field| field.is(&["bcc", "resent-bcc"]));
-    let places: Vec<_> = bcc.map(|field| field.place).collect();
-    for place in places.into_iter().rev().chain([separator]) {
-        mail.drain(place);
+    let mut fields = Fields::new(mail);
+    let mut places = vec![0..fields.at];
+    loop {
+        let bcc = |field: &Field<'_>| field.is(&["bcc", "resent-bcc"]);
+        places.extend(fields.by_ref().filter(bcc).map(|field| field.place));
+        let from = fields.at;
+        if !fields.skip_line() {
+            break;
+        }
+        // A list that goes on without a space in front.
+        let list = places.last().filter(|place| place.end == from);
+        if list.is_some_and(|place| has_more(&mail[place.clone()])) {
+            places.push(from..fields.at);
+        }
     }
+    cut(mail, &places);
+}
+
+/// Takes places, which are in order, out.
+fn cut(mail: &mut Vec<u8>, places: &[Range<usize>]) {
+    let (mut kept, mut from) = (0, 0);
+    let end = mail.len()..mail.len();
+    for place in places.iter().chain([&end]) {
+        mail.copy_within(from..place.start, kept);
+        kept += place.start - from;
+        from = place.end;
+    }
+    mail.truncate(kept);
+}
+
+/// Whether a list of addresses ends by a comma.
+fn has_more(list: &[u8]) -> bool {
+    list.trim_ascii_end().ends_with(b",")
 }
 
 /// Whether the header has a field of this name.
@@ -109,12 +171,60 @@ pub(super) fn has_header(mail: &[u8]) -> bool {
     rest.starts_with(b"\n") || rest.starts_with(b"\r\n") || fields.next().is_some()
 }
 
-/// Whether the header ends within `beginning`, so that all of it is there.
-pub(super) fn is_whole(beginning: &[u8]) -> bool {
-    let mut fields = Fields::new(beginning);
-    while fields.next().is_some() {}
-    // A line without its end may go on, and a field whose next line is not there.
-    fields.at < beginning.len() && beginning[fields.at..].contains(&b'\n')
+/// Looks for a header's end as the mail comes, at each byte once.
+#[derive(Default)]
+pub(super) struct HeaderEnd {
+    /// Where the line begins that is not whole yet.
+    line: usize,
+    /// Up to where it was looked through.
+    seen: usize,
+    has_fields: bool,
+}
+
+impl HeaderEnd {
+    /// Whether all of the header is in `beginning`, which is longer each time.
+    pub(super) fn is_in(&mut self, beginning: &[u8]) -> bool {
+        while let Some(len) = beginning[self.seen..]
+            .iter()
+            .position(|byte| *byte == b'\n')
+        {
+            let line = &beginning[self.line..=self.seen + len];
+            let line = match self.line {
+                0 => line.strip_prefix(MARK).unwrap_or(line),
+                _ => line,
+            };
+            self.seen += len + 1;
+            self.line = self.seen;
+            self.has_fields |= colon(line).is_some();
+            if is_empty(line) || !(self.has_fields || is_separator(line)) {
+                return true;
+            }
+        }
+        self.seen = beginning.len();
+        false
+    }
+}
+
+/// A byte order mark, which some editors put in front of a text.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Where the colon is of a line that begins a field.
+fn colon(line: &[u8]) -> Option<usize> {
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    // White space in front of the colon is obsolete and has to be understood,
+    // or a Bcc could slip through (RFC 5322 section 4.5).
+    let label = line[..colon].trim_ascii_end();
+    let fits = !label.is_empty() && label.iter().all(u8::is_ascii_graphic);
+    fits.then_some(colon)
+}
+
+/// Whether it is a line between the mails of a mailbox.
+fn is_separator(line: &[u8]) -> bool {
+    (line.starts_with(b"From ") || line.starts_with(b">From ")) && colon(line).is_none()
+}
+
+fn is_empty(line: &[u8]) -> bool {
+    matches!(line, b"" | b"\n" | b"\r\n")
 }
 
 /// A field with its continuation lines.
@@ -133,13 +243,16 @@ impl Field<'_> {
             .any(|name| self.label.eq_ignore_ascii_case(name))
     }
 
+    /// Whether its list goes on behind it.
+    fn goes_on(&self) -> bool {
+        has_more(self.value)
+    }
+
     fn addresses(&self) -> Result<Vec<Address>, MailerError> {
-        // Bytes that are no UTF-8 can't be in an address.
-        let unfolded = self
-            .value
-            .iter()
-            .filter(|byte| !matches!(byte, b'\r' | b'\n'));
-        let unfolded: Vec<u8> = unfolded.copied().collect();
+        let lines = self.value.split(|byte| *byte == b'\n');
+        let unfolded = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let unfolded: Vec<u8> = unfolded.flatten().copied().collect();
+        // Bytes that are no UTF-8 can't be in an address, and make it one that is none.
         let list = String::from_utf8_lossy(&unfolded);
         addresses_in(&list, &format!("{} field", self.label))
     }
@@ -155,10 +268,41 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn new(mail: &'a [u8]) -> Self {
         let mut this = Self { mail, at: 0 };
-        if mail.starts_with(b"From ") || mail.starts_with(b">From ") {
-            this.at = this.line_end(0);
+        if mail.starts_with(MARK) {
+            this.at = MARK.len();
+        }
+        while is_separator(this.line()) {
+            this.at = this.line_end(this.at);
+        }
+        // In front of anything else it is text.
+        if colon(this.line()).is_none() {
+            this.at = 0;
         }
         this
+    }
+
+    /// The next line, its end included.
+    fn line(&self) -> &'a [u8] {
+        &self.mail[self.at..self.line_end(self.at)]
+    }
+
+    /// Passes over a line of the header that is no field, with those that go on with
+    /// it; false when the header ends here, or there is none.
+    fn skip_line(&mut self) -> bool {
+        if self.at == 0 || is_empty(self.line()) {
+            return false;
+        }
+        self.at = self.folded_end(self.at);
+        true
+    }
+
+    /// Where the line that begins at `from`, and those that go on with it, end.
+    fn folded_end(&self, from: usize) -> usize {
+        let mut end = self.line_end(from);
+        while matches!(self.mail.get(end), Some(b' ' | b'\t')) {
+            end = self.line_end(end);
+        }
+        end
     }
 
     /// Where the line that begins at `from` ends, its end included.
@@ -173,18 +317,9 @@ impl<'a> Iterator for Fields<'a> {
 
     fn next(&mut self) -> Option<Field<'a>> {
         let start = self.at;
-        let mut end = self.line_end(start);
-        let line = &self.mail[start..end];
-        let colon = line.iter().position(|byte| *byte == b':')?;
-        // White space in front of the colon is obsolete and has to be understood,
-        // or a Bcc could slip through (RFC 5322 section 4.5).
-        let label = line[..colon].trim_ascii_end();
-        if label.is_empty() || !label.iter().all(u8::is_ascii_graphic) {
-            return None;
-        }
-        while matches!(self.mail.get(end), Some(b' ' | b'\t')) {
-            end = self.line_end(end);
-        }
+        let colon = colon(self.line())?;
+        let label = self.mail[start..start + colon].trim_ascii_end();
+        let end = self.folded_end(start);
         self.at = end;
         Some(Field {
             label: std::str::from_utf8(label).expect("it is ASCII"),
@@ -195,80 +330,4 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MAIL: &str = "From: Me <me@x.example>\nTo: a@b.example,\n\tc@d.example\nBcc : hidden@e.example,\n a@b.example\nSubject: s\n\nBcc: body@f.example\n";
-
-    fn read(mail: &str) -> (Option<String>, Vec<String>) {
-        let read = HeaderAddresses::read(mail.as_bytes()).expect("a header");
-        let texts = read.recipients.iter().map(ToString::to_string);
-        (
-            read.sender.map(|address| address.to_string()),
-            texts.collect(),
-        )
-    }
-
-    #[test]
-    fn the_header_names_sender_and_recipients() {
-        for mail in [MAIL.to_owned(), MAIL.replace('\n', "\r\n")] {
-            let (sender, recipients) = read(&mail);
-            assert_eq!(sender.as_deref(), Some("me@x.example"));
-            assert_eq!(
-                recipients,
-                ["a@b.example", "c@d.example", "hidden@e.example"]
-            );
-        }
-        let (sender, recipients) = read("From: a@b.example, c@d.example\nSender: e@f.example\n");
-        assert_eq!(
-            (sender.as_deref(), recipients.len()),
-            (Some("e@f.example"), 0)
-        );
-        assert_eq!(read("no header at all"), (None, Vec::new()));
-    }
-
-    #[test]
-    fn a_mail_that_is_sent_again_goes_to_those_it_is_sent_again_to() {
-        let again = format!("Resent-From: r@s.example\nResent-To: t@u.example\n{MAIL}");
-        let (sender, recipients) = read(&again);
-        assert_eq!(sender.as_deref(), Some("r@s.example"));
-        assert_eq!(recipients, ["t@u.example"]);
-    }
-
-    #[test]
-    fn bcc_goes_with_all_its_lines_and_nothing_else() {
-        let mut mail = format!("RESENT-BCC: x@y.example\r\n{MAIL}").into_bytes();
-        remove_secrets(&mut mail);
-        let without = MAIL.replace("Bcc : hidden@e.example,\n a@b.example\n", "");
-        assert_eq!(String::from_utf8(mail).unwrap(), without);
-        let mut mail = format!("From me@x.example Thu Nov 26 2026\n{MAIL}").into_bytes();
-        remove_secrets(&mut mail);
-        assert_eq!(String::from_utf8(mail).unwrap(), without);
-    }
-
-    #[test]
-    fn a_header_is_whole_once_the_line_behind_it_is() {
-        let end = MAIL.find("\n\n").unwrap() + 2;
-        for len in 0..MAIL.len() {
-            assert_eq!(is_whole(&MAIL.as_bytes()[..len]), len >= end, "{len}");
-        }
-        assert!(is_whole(b"To: a@b.example\nno field\n"));
-        assert!(!is_whole(b"To: a@b.example\nno fie"));
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_refused_by_its_field() {
-        for (mail, why) in [
-            ("To: a@b.example c@d.example\n", "the To field has words"),
-            ("CC: root\n", "the CC field has"),
-            (
-                "Bcc: a@b..example\n",
-                "the Bcc field has no full address in place 1",
-            ),
-            ("From: <>\n", "the From field has"),
-        ] {
-            let error = HeaderAddresses::read(mail.as_bytes()).unwrap_err();
-            assert!(error.to_string().starts_with(why), "{error}");
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! Messages: an envelope, and the mail in memory or from a reader.
 
 use super::event::{Event, Listener};
-use super::header::{self, HeaderAddresses};
+use super::header::{self, HeaderAddresses, HeaderEnd};
 use super::{MailerError, MailerErrorKind};
 use futures_io::AsyncRead;
 use smtp_session::{Body, Envelope, Form};
@@ -13,8 +13,9 @@ use std::task::{Context, Poll};
 
 /// A mail, to whom it goes, and who watches it go.
 ///
-/// Its `Bcc` fields never leave. All else does as it is, but for the ends of its
-/// lines, which become CR LF: see [`smtp_session::Body`].
+/// Its `Bcc` fields never leave, nor does what stands in front of the header: the
+/// line between the mails of a mailbox, a byte order mark. All else does as it is,
+/// but for the ends of its lines, which become CR LF: see [`smtp_session::Body`].
 ///
 /// `Debug` shows nothing of the mail.
 pub struct Message {
@@ -221,7 +222,8 @@ impl Pieces {
     async fn read(mut rest: Reader) -> Result<Self, MailerError> {
         let mut head = Vec::new();
         let mut buffer = vec![0; READ_LEN];
-        while !header::is_whole(&head) {
+        let mut end = HeaderEnd::default();
+        while !end.is_in(&head) {
             if head.len() > header::MAX_LEN {
                 return Err(MailerError::message(
                     "the mail's header is longer than 1 MiB: shorten it",

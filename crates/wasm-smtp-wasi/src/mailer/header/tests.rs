@@ -1,0 +1,167 @@
+use super::*;
+
+const MAIL: &str = "From: Me <me@x.example>\nTo: a@b.example,\n\tc@d.example\nBcc : hidden@e.example,\n a@b.example\nSubject: s\n\nBcc: body@f.example\n";
+
+fn read(mail: &str) -> (Option<String>, Vec<String>) {
+    let read = HeaderAddresses::read(mail.as_bytes()).expect("a header");
+    let texts = read.recipients.iter().map(ToString::to_string);
+    (
+        read.sender.map(|address| address.to_string()),
+        texts.collect(),
+    )
+}
+
+fn is_whole(beginning: &[u8]) -> bool {
+    let mut end = HeaderEnd::default();
+    let byte_by_byte = (0..=beginning.len()).any(|len| end.is_in(&beginning[..len]));
+    assert_eq!(HeaderEnd::default().is_in(beginning), byte_by_byte);
+    byte_by_byte
+}
+
+#[test]
+fn the_header_names_sender_and_recipients() {
+    for mail in [MAIL.to_owned(), MAIL.replace('\n', "\r\n")] {
+        let (sender, recipients) = read(&mail);
+        assert_eq!(sender.as_deref(), Some("me@x.example"));
+        assert_eq!(
+            recipients,
+            ["a@b.example", "c@d.example", "hidden@e.example"]
+        );
+    }
+    let (sender, recipients) = read("From: a@b.example, c@d.example\nSender: e@f.example\n");
+    assert_eq!(
+        (sender.as_deref(), recipients.len()),
+        (Some("e@f.example"), 0)
+    );
+    assert_eq!(read("no header at all"), (None, Vec::new()));
+}
+
+#[test]
+fn a_mail_that_is_sent_again_goes_to_those_it_is_sent_again_to() {
+    let again = format!("Resent-From: r@s.example\nResent-To: t@u.example\n{MAIL}");
+    let (sender, recipients) = read(&again);
+    assert_eq!(sender.as_deref(), Some("r@s.example"));
+    assert_eq!(recipients, ["t@u.example"]);
+}
+
+#[test]
+fn bcc_goes_with_all_its_lines_and_nothing_else() {
+    let mut mail = format!("RESENT-BCC: x@y.example\r\n{MAIL}").into_bytes();
+    remove_secrets(&mut mail);
+    let without = MAIL.replace("Bcc : hidden@e.example,\n a@b.example\n", "");
+    assert_eq!(String::from_utf8(mail).unwrap(), without);
+    let mut mail = format!("From me@x.example Thu Nov 26 2026\n{MAIL}").into_bytes();
+    remove_secrets(&mut mail);
+    assert_eq!(String::from_utf8(mail).unwrap(), without);
+}
+
+#[test]
+fn what_stands_in_front_of_the_header_is_no_part_of_it() {
+    let rest = MAIL.replace("Bcc : hidden@e.example,\n a@b.example\n", "");
+    for front in [
+        "\u{feff}",
+        "From me@x.example Thu Nov 26 10:00:00 2026\n>From me@x.example Thu\n",
+    ] {
+        let mail = format!("{front}{MAIL}");
+        assert_eq!(read(&mail).1.len(), 3);
+        let mut mail = mail.into_bytes();
+        remove_secrets(&mut mail);
+        assert_eq!(String::from_utf8(mail).unwrap(), rest);
+    }
+    // Nor is every line that begins like one a line between mails.
+    for text in [
+        "From : me@x.example\nTo: a@b.example\n\ntext\n",
+        "From what I know,\nall is well.\n",
+        "From what I know\n\nall is well.\n",
+        "\u{feff}text\n",
+        "Hello,\nBcc: is what I use\n",
+    ] {
+        let mut mail = text.to_owned().into_bytes();
+        remove_secrets(&mut mail);
+        assert_eq!(String::from_utf8(mail).unwrap(), text);
+    }
+    let (sender, _) = read("From : me@x.example\n\n");
+    assert_eq!(sender.as_deref(), Some("me@x.example"));
+}
+
+#[test]
+fn a_line_that_is_no_field_hides_no_bcc_and_no_recipient() {
+    for (mail, rest) in [
+        (
+            "To: a@b,\nc@d\nBcc: e@f\n\nBcc: text\n",
+            "To: a@b,\nc@d\n\nBcc: text\n",
+        ),
+        (
+            "To: a@b\r\nBcc: e@f,\r\ng@h,\r\n i@j,\r\nk@l\r\nSubject: s\r\n\r\n",
+            "To: a@b\r\nSubject: s\r\n\r\n",
+        ),
+        ("To: a@b\nx y\n z\nBcc: e@f", "To: a@b\nx y\n z\n"),
+    ] {
+        let error = HeaderAddresses::read(mail.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("no field"), "{error}");
+        let mut mail = mail.to_owned().into_bytes();
+        remove_secrets(&mut mail);
+        assert_eq!(String::from_utf8(mail).unwrap(), rest);
+    }
+    // Without the empty line in front of the text it is a mail all the same.
+    let (_, recipients) = read("To: a@b.example\nno field\nX-To: x\n\nTo: c@d.example\n");
+    assert_eq!(recipients, ["a@b.example"]);
+}
+
+#[test]
+fn each_recipient_is_named_once_however_many_there_are() {
+    let (_, recipients) = read("To: A@b.example\nCc: A@B.EXAMPLE, a@b.example\n\n");
+    assert_eq!(recipients, ["A@b.example", "a@b.example"]);
+    let fields: String = (0..40_000)
+        .map(|number| format!("Bcc: {number}@b.example\n"))
+        .collect();
+    let mail = format!("{fields}Subject: s\n\n{}", "text\n".repeat(100_000));
+    let start = std::time::Instant::now();
+    assert_eq!(read(&mail).1.len(), 40_000);
+    let mut mail = mail.into_bytes();
+    remove_secrets(&mut mail);
+    assert!(mail.starts_with(b"Subject"));
+    let mut end = HeaderEnd::default();
+    let long = "x: ".to_owned() + &"x".repeat(MAX_LEN);
+    for len in 0..long.len() {
+        assert!(!end.is_in(&long.as_bytes()[..len]));
+    }
+    assert!(start.elapsed() < std::time::Duration::from_secs(5));
+}
+
+#[test]
+fn a_header_is_whole_once_the_line_behind_it_is() {
+    let end = MAIL.find("\n\n").unwrap() + 2;
+    for len in 0..MAIL.len() {
+        assert_eq!(is_whole(&MAIL.as_bytes()[..len]), len >= end, "{len}");
+    }
+    for (beginning, whole) in [
+        ("To: a@b.example\nno field\n", false),
+        ("To: a@b.example\nno field\n\r\n", true),
+        ("no field\n", true),
+        ("no fie", false),
+        ("From a@b Thu\n", false),
+        ("From a@b Thu\nno field\n", true),
+        ("\u{feff}From a@b Thu\nTo: a@b\n", false),
+        ("\n", true),
+    ] {
+        assert_eq!(is_whole(beginning.as_bytes()), whole, "{beginning}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_by_its_field() {
+    for (mail, why) in [
+        ("To: a@b.example c@d.example\n", "the To field has words"),
+        ("CC: root\n", "the CC field has"),
+        (
+            "Bcc: a@b..example\n",
+            "the Bcc field has no full address in place 1",
+        ),
+        ("From: <>\n", "the From field has"),
+        ("To: a@b\rBcc: c@d\n\n", "the To field has"),
+    ] {
+        let error = HeaderAddresses::read(mail.as_bytes()).unwrap_err();
+        assert!(error.to_string().starts_with(why), "{error}");
+    }
+}
