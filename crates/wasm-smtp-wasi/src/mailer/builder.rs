@@ -19,11 +19,14 @@ use std::time::Duration;
 pub struct MailerBuilder {
     way: Way,
     options: ConnectOptions,
-    url: Option<(Option<String>, Option<String>)>,
+    /// What the URL says.
+    user: Option<String>,
+    password: Option<String>,
+    /// What was given apart from it.
+    login: Option<Result<Login, InvalidInput>>,
     rate: Option<Rate>,
     connections: usize,
     setup: Setup,
-    error: Option<MailerError>,
 }
 
 enum Way {
@@ -69,7 +72,9 @@ impl MailerBuilder {
         Self {
             way,
             options: ConnectOptions::new(),
-            url: None,
+            user: None,
+            password: None,
+            login: None,
             rate: None,
             connections: 4,
             setup: Setup {
@@ -87,7 +92,6 @@ impl MailerBuilder {
                 deadline: None,
                 transcript: None,
             },
-            error: None,
         }
     }
 
@@ -128,12 +132,12 @@ impl MailerBuilder {
         } = ServerUrl::parse(url)?;
         let mut this = Self::server(server);
         this.setup.ehlo = ehlo;
-        this.url = Some((user, password));
+        (this.user, this.password) = (user, password);
         Ok(this)
     }
 
     /// The server's port. Default: 465 with TLS at once, 587 with STARTTLS, 25
-    /// without TLS.
+    /// without TLS. Connections of one's own ([`Mailer::over`]) have theirs.
     pub fn port(mut self, port: u16) -> Self {
         if let Way::Wasi(server, _) = &mut self.way {
             server.port = port;
@@ -170,24 +174,19 @@ impl MailerBuilder {
     {
         let source: TokenSource = Arc::new(move |fresh| Box::pin(source(fresh)));
         let user = user.to_owned();
-        self.setup.login = Login::Tokens { user, source };
-        self.url = None;
+        self.login = Some(Ok(Login::Tokens { user, source }));
         self
     }
 
     fn login(mut self, credentials: Result<Credentials, InvalidInput>) -> Self {
-        match credentials {
-            Ok(credentials) => self.setup.login = Login::Credentials(credentials),
-            Err(wrong) => self.error = Some(MailerError::config(wrong.to_string())),
-        }
-        self.url = None;
+        self.login = Some(credentials.map(Login::Credentials));
         self
     }
 
     /// The user that the URL names.
     #[must_use]
     pub fn user(&self) -> Option<&str> {
-        self.url.as_ref()?.0.as_deref()
+        self.user.as_deref()
     }
 
     /// The name that EHLO gives: this host's, or its address literal. Default: what
@@ -199,8 +198,9 @@ impl MailerBuilder {
         self
     }
 
-    /// How to connect: trust, names, times of the phases. Leave for logging in
-    /// without TLS is taken from here too.
+    /// How to connect: trust, names, times of the phases, in place of those that
+    /// [`timeout`](Self::timeout) was given before. Leave for logging in without TLS
+    /// is taken from here too.
     pub fn connect_options(mut self, options: ConnectOptions) -> Self {
         self.options = options;
         self
@@ -287,18 +287,19 @@ impl MailerBuilder {
     /// [`MailerErrorKind::Config`](super::MailerErrorKind::Config): credentials
     /// that can't be used, a user in the URL without a password.
     pub fn build(mut self) -> Result<Mailer, MailerError> {
-        match self.url.take() {
-            Some((Some(user), Some(password))) => self = self.password(&user, &password),
-            Some((Some(_), None)) => {
+        let login = match (self.login, self.user, self.password) {
+            (Some(login), ..) => login,
+            (None, Some(user), Some(password)) => {
+                Credentials::password(&user, &password).map(Login::Credentials)
+            }
+            (None, Some(_), None) => {
                 return Err(MailerError::config(
                     "the server URL has a user without a password: write USER:PASSWORD@HOST, or give the password apart",
                 ));
             }
-            _ => {}
-        }
-        if let Some(error) = self.error {
-            return Err(error);
-        }
+            (None, None, _) => Ok(Login::None),
+        };
+        self.setup.login = login.map_err(|wrong| MailerError::config(wrong.to_string()))?;
         self.setup.timeouts = self.options.timeouts;
         if self.options.plaintext_auth {
             self.setup.session = self.setup.session.allow_plaintext_auth(true);

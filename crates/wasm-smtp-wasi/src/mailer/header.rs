@@ -125,7 +125,7 @@ impl std::fmt::Debug for HeaderAddresses {
 /// first empty line, and so does this.
 pub(super) fn remove_secrets(mail: &mut Vec<u8>) {
     let mut fields = Fields::new(mail);
-    let mut places = vec![0..fields.at];
+    let mut places: Vec<_> = std::iter::once(0..fields.at).collect();
     loop {
         let bcc = |field: &Field<'_>| field.is(&["bcc", "resent-bcc"]);
         places.extend(fields.by_ref().filter(bcc).map(|field| field.place));

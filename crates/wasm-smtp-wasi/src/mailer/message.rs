@@ -131,8 +131,13 @@ impl Message {
         }
     }
 
-    /// Looks through a mail in memory.
+    /// Looks through a mail in memory, and at whom it is for.
     pub(super) fn check(&self) -> Result<(), MailerError> {
+        if self.envelope.recipients().is_empty() {
+            return Err(MailerError::message(
+                "the envelope has no recipients: add one",
+            ));
+        }
         match &self.content {
             Content::Bytes(bytes) => {
                 let body = Body::bytes(bytes).form(self.form);

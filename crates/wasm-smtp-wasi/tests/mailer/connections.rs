@@ -1,6 +1,7 @@
 //! How connections are kept, checked, replaced and closed.
 
 use crate::support::{builder, distant, envelope, mailer, message, quickly, send};
+use futures_util::{StreamExt, stream};
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
@@ -184,6 +185,31 @@ fn the_last_mail_closes() {
     assert_eq!(mailer.idle_connections(), 0);
     let error = block_on(mailer.send(message())).unwrap_err();
     assert!(matches!(error.kind(), MailerErrorKind::Closed));
+}
+
+#[test]
+fn what_is_sent_while_others_wait_for_it_goes() {
+    // A stream of mails that sends one itself, and a `done` that keeps notes only.
+    let server = LocalServer::new();
+    let mailer = distant(&server, 1);
+    let inner = mailer.clone();
+    let mails = stream::iter(0..20).then(move |number| {
+        let inner = inner.clone();
+        async move {
+            if number % 5 == 0 {
+                assert!(inner.send(message()).await.is_ok());
+            }
+            (number, message())
+        }
+    });
+    let mut done = Vec::new();
+    block_on(mailer.send_many(mails, |number, result| {
+        assert!(result.is_ok());
+        done.push(number);
+    }));
+    done.sort_unstable();
+    assert_eq!(done, (0..20).collect::<Vec<_>>());
+    assert_eq!((server.mails().len(), server.connections()), (24, 1));
 }
 
 #[test]

@@ -262,6 +262,16 @@ fn events_tell_of_phases_octets_and_retries() {
     assert_eq!(report.attempts(), 2);
     let events = events.lock().expect("no panic");
     assert_eq!(events[0], Event::Phase(Phase::Connect));
+    let mut last = 0;
+    for event in events
+        .iter()
+        .take_while(|event| !matches!(event, Event::Retry { .. }))
+    {
+        if let Event::Sent(len) = event {
+            assert!(*len > last, "{events:?}");
+            last = *len;
+        }
+    }
     let retry = Event::Retry {
         attempt: 2,
         after: Duration::ZERO,

@@ -207,6 +207,13 @@ fn what_the_builder_was_given_is_checked_and_not_shown() {
         .build()
         .unwrap_err();
     assert!(matches!(error.kind(), MailerErrorKind::Config(_)));
+    let mended = url("smtps://mail.example").password("", "x");
+    assert!(mended.password("me", "x").build().is_ok());
+    let mended = url("smtps://mail.example").password("", "x");
+    let tokens = mended.oauth("me", |_| async { Ok(String::new()) });
+    assert!(tokens.build().is_ok());
+    let named = url("smtps://somebody@mail.example").password("me", "x");
+    assert_eq!(named.user(), Some("somebody"));
     let error = Mailer::from_url("imaps://u:a-secret@h").unwrap_err();
     assert!(!error.to_string().contains("secret"), "{error}");
     assert_eq!(io::Error::from(error).kind(), io::ErrorKind::InvalidInput);

@@ -138,6 +138,15 @@ fn mails_without_an_envelope_are_refused_here() {
 }
 
 #[test]
+fn a_mail_for_nobody_is_refused_before_anything_is_sent() {
+    let server = LocalServer::new();
+    let error = block_on(mailer(&server).send(Message::new(envelope(0), MAIL))).unwrap_err();
+    assert!(matches!(error.kind(), MailerErrorKind::Message(_)));
+    assert!(error.to_string().contains("add one"), "{error}");
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
 fn a_body_that_cannot_be_sent_is_refused_before_anything_is() {
     let server = LocalServer::new();
     let message = Message::new(envelope(1), "x: y\n\na\rb\n");
