@@ -86,6 +86,17 @@ impl Receipt {
     pub fn is_complete(&self) -> bool {
         self.refused().next().is_none()
     }
+
+    /// The receipt for those alone that the mail went to: for who keeps many, and
+    /// the refusals elsewhere.
+    pub fn without_refused(mut self) -> Self {
+        let is_delivered = |outcome: &Outcome| *outcome == Outcome::Delivered;
+        let mut all = self.outcomes.iter();
+        let keep = |_: &_| all.next().is_some_and(is_delivered);
+        self.envelope = self.envelope.retain(keep);
+        self.outcomes.retain(is_delivered);
+        self
+    }
 }
 
 impl fmt::Debug for Receipt {
@@ -119,6 +130,25 @@ pub(crate) fn refused<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_was_refused_can_be_left_out() {
+        let address = |text| Address::new(text).expect("an address");
+        let refused = || Outcome::Refused(Reply::of(550, "no"));
+        let receipt = Receipt {
+            envelope: ["a@b", "c@d", "e@f"]
+                .map(address)
+                .into_iter()
+                .fold(Envelope::null_sender(), Envelope::to),
+            outcomes: vec![refused(), Outcome::Delivered, refused()],
+            reply: Reply::of(250, "OK"),
+        };
+        assert!(!receipt.is_complete());
+        let receipt = receipt.without_refused();
+        assert!(receipt.is_complete());
+        let left: Vec<_> = receipt.outcomes().collect();
+        assert_eq!(left, [(&address("c@d"), &Outcome::Delivered)]);
+    }
 
     #[test]
     fn queue_ids_of_the_servers_in_the_field() {

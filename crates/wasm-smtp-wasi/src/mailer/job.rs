@@ -62,7 +62,9 @@ impl Job {
             receipt.outcomes().map(|(_, outcome)| outcome),
             Delivery::Sent,
         );
-        self.receipts.push(receipt);
+        // Who was refused is in the fates. In each receipt once more, that would be
+        // as much as a server likes that takes one recipient at a time.
+        self.receipts.push(receipt.without_refused());
     }
 
     /// Takes note of an attempt that failed.

@@ -67,8 +67,9 @@ impl SendReport {
         recipients.map(|to| to.address()).zip(&self.fates)
     }
 
-    /// The receipts of the server: one, or more where it took the mail for some of
-    /// the recipients first and for others later.
+    /// The receipts of the server, each for those who got the mail by it: one, or
+    /// more where it took the mail for some of the recipients first and for others
+    /// later.
     pub fn receipts(&self) -> &[Receipt] {
         &self.receipts
     }

@@ -257,3 +257,33 @@ fn futures_are_small() {
     let len = size_of_val(&mailer.send(message()));
     assert!(len < 4 * 1024, "{len}");
 }
+
+#[test]
+fn a_server_that_takes_one_recipient_at_a_time_costs_little() {
+    const MANY: usize = 400;
+    let server = LocalServer::new();
+    let text = "x".repeat(400);
+    // Everybody but the first of each round.
+    for number in 1..MANY {
+        let to = format!("RCPT TO:<r{number}@");
+        let reply = format!("452 4.5.3 {text}");
+        server.answer(
+            &to,
+            &reply,
+            Some(u32::try_from(number).expect("it is small")),
+        );
+    }
+    let mailer = builder(&server)
+        .retry(Retry::none())
+        .build()
+        .expect("a mailer");
+    let message = Message::new(envelope(MANY), "x: y\n\ntext");
+    let report = in_time(mailer.send(message)).expect("a report");
+    assert!(report.is_complete());
+    let kept: usize = report
+        .receipts()
+        .iter()
+        .map(|receipt| receipt.outcomes().len())
+        .sum();
+    assert_eq!(kept, MANY, "each receipt tells of those that it is for");
+}
