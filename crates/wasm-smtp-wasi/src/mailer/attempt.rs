@@ -49,7 +49,7 @@ impl Mailer {
         while let Some(link) = self.waiting(job.until).await {
             link.use_for(job.usage());
             match self.send_over(link, job, last).await {
-                Err(error) if is_stale(&error) && job.message.is_whole() => {}
+                Err(error) if is_lost(&error) && job.message.is_whole() => {}
                 done => return done,
             }
         }
@@ -128,8 +128,8 @@ impl Mailer {
     }
 }
 
-/// Whether the server ended the connection before it knew of the mail.
-fn is_stale(error: &MailerError) -> bool {
+/// Whether the connection ended, and no mail went by it.
+pub(super) fn is_lost(error: &MailerError) -> bool {
     let MailerErrorKind::Session(error) = error.kind() else {
         return false;
     };

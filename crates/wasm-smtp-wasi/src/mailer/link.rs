@@ -1,5 +1,6 @@
 //! A connection with a session on it that is through AUTH.
 
+use super::attempt::is_lost;
 use super::builder::{Login, Setup};
 use super::connect::{BoxFuture, Connect, Connection};
 use super::event::{Event, Listener, Meter, Metered, Timers, Use};
@@ -7,6 +8,7 @@ use super::wait::within;
 use super::{MailerError, MailerErrorKind};
 use crate::{WasiSmtpError, address_literal};
 use smtp_session::{Credentials, Phase, Session};
+use std::io;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 use tls_pump::ConnectionInfo;
@@ -44,6 +46,18 @@ impl Link {
         setup: &Setup,
         used: Use,
     ) -> Result<Self, MailerError> {
+        let until = used.until;
+        let mut this = Self::greet(connect, setup, used.clone()).await?;
+        if let Some(fresh) = this.authenticate(setup, until).await? {
+            this = Self::greet(connect, setup, used).await?;
+            this.prove(&fresh).await?;
+        }
+        this.used = Instant::now();
+        Ok(this)
+    }
+
+    /// Connects, and goes on to where AUTH follows.
+    async fn greet(connect: &dyn Connect, setup: &Setup, used: Use) -> Result<Self, MailerError> {
         let (until, listener) = (used.until, used.listener.clone());
         let meter = Meter::default();
         meter.set(used);
@@ -62,8 +76,6 @@ impl Link {
                 .await?;
             this.hello().await?;
         }
-        this.authenticate(setup, until).await?;
-        this.used = Instant::now();
         Ok(this)
     }
 
@@ -140,36 +152,27 @@ impl Link {
         })
     }
 
+    /// Gives a new token, if the server ended the connection when it refused the one
+    /// before.
     async fn authenticate(
         &mut self,
         setup: &Setup,
         until: Option<Instant>,
-    ) -> Result<(), MailerError> {
+    ) -> Result<Option<Credentials>, MailerError> {
         match &setup.login {
-            Login::None => Ok(()),
-            Login::Credentials(credentials) => self.prove(credentials).await,
+            Login::None => Ok(None),
+            Login::Credentials(credentials) => self.prove(credentials).await.map(|()| None),
             Login::Tokens { user, source } => {
-                let mut fresh = false;
-                loop {
-                    let time = setup.timeouts.of(Phase::Auth);
-                    let token = within(until, wasi_net::timeout(time, source(fresh))).await?;
-                    let token = token
-                        .unwrap_or_else(|elapsed| Err(elapsed.into()))
-                        .map_err(|error| MailerError::new(MailerErrorKind::Token(error)))?;
-                    let credentials = Credentials::oauth_token(user, &token);
-                    let credentials =
-                        credentials.map_err(|wrong| MailerError::config(wrong.to_string()))?;
-                    match self.prove(&credentials).await {
-                        // It may have run out: RFC 7628 section 3.2.2.
-                        Err(error)
-                            if !fresh
-                                && error.reply().is_some_and(|reply| reply.code() == 535)
-                                && self.session.is_usable() =>
-                        {
-                            fresh = true;
-                        }
-                        done => return done,
-                    }
+                let token = |fresh| token(user, source(fresh), setup, until);
+                match self.prove(&token(false).await?).await {
+                    Err(error) if error.reply().is_some_and(|reply| reply.code() == 535) => {}
+                    done => return done.map(|()| None),
+                }
+                // It may have run out: RFC 7628 section 3.2.2.
+                let fresh = token(true).await?;
+                match self.prove(&fresh).await {
+                    Err(error) if is_lost(&error) => Ok(Some(fresh)),
+                    done => done.map(|()| None),
                 }
             }
         }
@@ -214,6 +217,21 @@ impl Link {
             && now.duration_since(self.opened) < limits.age
             && now.duration_since(self.used) < limits.idle
     }
+}
+
+/// An access token that came in time.
+async fn token(
+    user: &str,
+    source: BoxFuture<'_, io::Result<String>>,
+    setup: &Setup,
+    until: Option<Instant>,
+) -> Result<Credentials, MailerError> {
+    let time = setup.timeouts.of(Phase::Auth);
+    let token = within(until, wasi_net::timeout(time, source)).await?;
+    let token = token.unwrap_or_else(|elapsed| Err(elapsed.into()));
+    let token = token.map_err(|error| MailerError::new(MailerErrorKind::Token(error)))?;
+    let credentials = Credentials::oauth_token(user, &token);
+    credentials.map_err(|wrong| MailerError::config(wrong.to_string()))
 }
 
 /// Connects, or does TLS, in its time.

@@ -163,6 +163,30 @@ fn a_token_is_renewed_once() {
 }
 
 #[test]
+fn a_new_token_goes_by_another_connection_where_that_of_the_old_ended() {
+    for (first, second) in [
+        ("535 5.7.8 expired\r\n421 4.7.0 good-bye", None),
+        ("535 5.7.8 expired", Some("")),
+    ] {
+        let server = LocalServer::new();
+        server.answer("AUTH", first, Some(1));
+        if let Some(second) = second {
+            server.answer("AUTH", second, Some(1));
+        }
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&calls);
+        let builder = builder(&server).oauth("me@a.example", move |fresh| {
+            log.lock().expect("no panic").push(fresh);
+            async { Ok("a-token".to_owned()) }
+        });
+        let mailer = builder.build().expect("a mailer");
+        let report = block_on(mailer.send(message())).expect("a report");
+        assert_eq!((report.attempts(), server.connections()), (1, 2), "{first}");
+        assert_eq!(*calls.lock().expect("no panic"), [false, true]);
+    }
+}
+
+#[test]
 fn a_token_that_cannot_be_had_is_tried_for_again() {
     let server = LocalServer::new();
     let builder = builder(&server).oauth("me@a.example", |_| async {
