@@ -134,6 +134,9 @@ fn a_surplus_reply_behind_the_mails_makes_it_doubtful() {
         ("LAST", "250 ok\r\n250 ok\r\n", false),
         ("LAST", "250 ok\r\n421 going\r\n", true),
         ("LAST", "250 ok\r\n42", true),
+        ("LAST", "250 ok\r\n421-going\r\n421 soon\r\n", true),
+        ("LAST", "250 ok\r\n421 going\r\n250 not yet\r\n", false),
+        ("LAST", "451 no\r\n421 going\r\n250 not yet\r\n", false),
     ] {
         let (_, mut session) = open(Peer::new(&FULL, at(line, Act::Say(reply.to_owned()))));
         let result = send(&mut session, &["a@b"], "x");

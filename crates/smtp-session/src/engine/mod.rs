@@ -365,12 +365,13 @@ impl Engine {
     /// Input without an operation that waits for it.
     fn surplus(&mut self, input: &[u8]) {
         self.usable = false;
-        // A server may go at any time, and says so (RFC 5321 section 3.8).
-        let first = &input[..input.len().min(3)];
+        // A server may go at any time, and says so (RFC 5321 section 3.8), and no more.
+        let mut lines = input.split_inclusive(|byte| *byte == b'\n');
+        let is_good_bye = lines.all(|line| b"421".starts_with(&line[..line.len().min(3)]));
         match self.outcome.take() {
             // One reply too many: any of them may be it, and the mail's own may
             // be this one.
-            Some(Ok(Some(receipt))) if !b"421".starts_with(first) => {
+            Some(Ok(Some(receipt))) if !is_good_bye => {
                 let error = Error::new(OUT_OF_STEP, Phase::DataTermination);
                 let Receipt {
                     envelope, outcomes, ..
@@ -378,7 +379,7 @@ impl Engine {
                 let error = error.of_mail(Delivery::MaybeSent, envelope, outcomes);
                 self.outcome = Some(Err(error));
             }
-            Some(Err(error)) if self.doubtful && !b"421".starts_with(first) => {
+            Some(Err(error)) if self.doubtful && !is_good_bye => {
                 self.outcome = Some(Err(error.doubted()));
             }
             Some(Ok(None)) if self.upgrading => self.refuse(
