@@ -69,13 +69,16 @@ impl Job {
 
     /// Takes note of an attempt that failed.
     pub(super) fn failed(&mut self, error: &smtp_session::Error) {
-        if error.delivery() == Delivery::MaybeSent && !is_loss(error.kind()) {
-            // The server refused and took it, or was out of step: no word of it counts.
-            let open = self.fates.iter_mut().filter(|fate| fate.is_open());
-            return open.for_each(|fate| *fate = Fate::MaybeSent);
-        }
+        let before = self.fates.clone();
         let outcomes = error.outcomes().map(|(_, outcome)| outcome);
         self.note(outcomes, error.delivery());
+        let told = is_loss(error.kind()) && self.fates.contains(&Fate::MaybeSent);
+        if error.delivery() == Delivery::MaybeSent && !told {
+            // The server refused and took it, or was out of step: no word of it counts.
+            self.fates = before;
+            let open = self.fates.iter_mut().filter(|fate| fate.is_open());
+            open.for_each(|fate| *fate = Fate::MaybeSent);
+        }
     }
 
     /// The outcomes are those of the recipients that were open.

@@ -144,6 +144,31 @@ fn a_dropped_mail_gives_its_place_back_and_ends_its_connection() {
 }
 
 #[test]
+fn a_mail_may_be_dropped_at_any_poll() {
+    let server = LocalServer::new();
+    let mailer = distant(&server, 1);
+    for polls in 1..40 {
+        let before = server.mails().len();
+        let mut sending = Box::pin(mailer.send(message()));
+        let mut left = polls;
+        let done = block_on(poll_fn(|cx| {
+            left -= 1;
+            cx.waker().wake_by_ref();
+            match sending.as_mut().poll(cx) {
+                Poll::Ready(sent) => Poll::Ready(Some(sent.is_ok())),
+                Poll::Pending if left == 0 => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        }));
+        drop(sending);
+        let taken = server.mails().len() - before;
+        assert!(taken <= 1 && (done.is_none() || (done, taken) == (Some(true), 1)));
+        send(&mailer);
+        assert_eq!(mailer.idle_connections(), 1);
+    }
+}
+
+#[test]
 fn closing_says_good_bye_and_ends_the_mailer() {
     let server = LocalServer::new();
     let mailer = distant(&server, 3);

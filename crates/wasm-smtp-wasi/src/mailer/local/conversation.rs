@@ -103,8 +103,9 @@ impl Conversation {
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         let verb = verb.to_ascii_uppercase();
         if let Some(reply) = self.server.answer_to(line) {
-            // Its octets come all the same.
+            // Its octets come all the same, and the mail is no whole any more.
             if verb == "BDAT" {
+                self.mail = None;
                 let (len, _) = chunk_of(rest);
                 self.awaits = Awaits::Refused { len };
             }
