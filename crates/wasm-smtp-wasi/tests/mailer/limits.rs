@@ -287,3 +287,15 @@ fn a_server_that_takes_one_recipient_at_a_time_costs_little() {
         .sum();
     assert_eq!(kept, MANY, "each receipt tells of those that it is for");
 }
+
+/// For executors that ask for it.
+#[test]
+fn futures_can_go_to_another_thread() {
+    fn is_send(_: &impl Send) {}
+    let mailer = mailer(&LocalServer::new());
+    let mails = futures_util::stream::iter([(1, message())]);
+    is_send(&mailer.send_many(mails, |_, _| ()));
+    is_send(&mailer.send_and_close(message()));
+    is_send(&mailer.close());
+    is_send(&Message::from_reader(Silent));
+}
