@@ -161,7 +161,7 @@ impl MailerBuilder {
     /// `source` gives one to every new connection. It is called with `false` at
     /// first, when it may give one that it has, and with `true` if the server does
     /// not take that one (535): then it has to get a new one, and is not asked a
-    /// third time.
+    /// third time. Each may take the time of [`Phase::Auth`].
     ///
     /// Source: RFC 7628 section 3.2.2.
     pub fn oauth<F>(
@@ -260,8 +260,9 @@ impl MailerBuilder {
         self
     }
 
-    /// At most `mails` in any span of `per`: others wait. It counts attempts, and
-    /// takes 16 bytes for each of `mails`. Default: no limit.
+    /// At most `mails` in any span of `per`: others wait, or end at once if their
+    /// deadline comes first. It counts attempts, and takes 16 bytes for each of
+    /// `mails`. Default: no limit.
     pub fn rate_limit(mut self, mails: u32, per: Duration) -> Self {
         self.rate = Some(Rate::new(mails, per));
         self

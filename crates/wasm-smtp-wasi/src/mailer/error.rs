@@ -38,8 +38,9 @@ pub enum MailerErrorKind {
     Session(smtp_session::Error),
     /// No access token came from what gives them.
     Token(io::Error),
-    /// The time that the mail may take in all was over while it waited for a
-    /// connection, or while one was opened.
+    /// The time that the mail may take in all was over, or would have been, while it
+    /// waited for a connection or its turn, while a connection was opened, or before
+    /// its header was there.
     TimedOut,
     /// The mailer was closed.
     Closed,
@@ -49,7 +50,8 @@ pub enum MailerErrorKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remedy {
-    /// The port speaks plaintext first: `smtp://`, which is STARTTLS, on 587.
+    /// The port speaks plaintext first, or nothing goes on without TLS: `smtp://`,
+    /// which is STARTTLS, on 587.
     UseStartTls,
     /// The port speaks TLS at once, or no STARTTLS: `smtps://`, on 465.
     UseImplicitTls,
@@ -238,6 +240,11 @@ fn of_session(error: &smtp_session::Error, ehlo: &str, has_tls: bool) -> Option<
     if reply.is_transient() {
         return None;
     }
+    let text = reply.text().to_ascii_uppercase();
+    let wants_tls = reply.code() == 538 || (reply.code() == 530 && text.contains("STARTTLS"));
+    if wants_tls && !has_tls {
+        return Some(Remedy::UseStartTls);
+    }
     // 530 and 5.7 are about who we are, not about the recipient.
     let policy = reply.code() == 530 || reply.enhanced().is_some_and(|status| status.subject == 7);
     match phase {
@@ -259,8 +266,10 @@ impl fmt::Display for MailerError {
             MailerErrorKind::Connect(error) => write!(f, "{error}"),
             MailerErrorKind::Session(error) => write!(f, "{}", error.cause()),
             MailerErrorKind::Token(error) => write!(f, "there is no access token: {error}"),
-            MailerErrorKind::TimedOut => f.write_str("the mail took longer than it may"),
-            MailerErrorKind::Closed => f.write_str("the mailer was closed"),
+            MailerErrorKind::TimedOut => f.write_str(
+                "it took longer than the mailer's deadline: set a longer deadline, or let fewer mails wait",
+            ),
+            MailerErrorKind::Closed => f.write_str("the mailer was closed: make another one"),
         }?;
         if let Some(remedy) = &self.0.remedy {
             write!(f, ": {remedy}")?;

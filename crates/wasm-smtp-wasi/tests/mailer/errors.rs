@@ -5,9 +5,11 @@ use std::error::Error as _;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use wasm_smtp_wasi::block_on;
-use wasm_smtp_wasi::mailer::{LocalServer, Mailer, MailerError, MailerErrorKind, Remedy};
-use wasm_smtp_wasi::smtp_session::{Credentials, Delivery, ErrorKind, Mechanism, Phase};
+use wasm_smtp_wasi::mailer::{
+    BoxFuture, Connect, Connection, LocalServer, Mailer, MailerError, MailerErrorKind, Remedy,
+};
+use wasm_smtp_wasi::smtp_session::{Credentials, Delivery, ErrorKind, Mechanism, Phase, Security};
+use wasm_smtp_wasi::{WasiSmtpError, block_on};
 
 /// The error of a mail to a server that says `reply` to `command`.
 fn refused(command: &str, reply: &str) -> MailerError {
@@ -81,6 +83,34 @@ fn each_refusal_names_what_helps() {
 }
 
 #[test]
+fn a_server_that_wants_tls_is_told_from_one_that_wants_a_login() {
+    struct Plain(LocalServer);
+    impl Connect for Plain {
+        fn connect(&self) -> BoxFuture<'_, Result<Connection, WasiSmtpError>> {
+            Box::pin(async {
+                let mut connection = self.0.connect().await?;
+                connection.security = Security::Plaintext;
+                Ok(connection)
+            })
+        }
+    }
+    for (reply, remedy) in [
+        (
+            "530 5.7.0 Must issue a STARTTLS command first",
+            Remedy::UseStartTls,
+        ),
+        ("538 5.7.11 encryption required", Remedy::UseStartTls),
+        ("530 5.7.0 Authentication required", Remedy::LogIn),
+    ] {
+        let server = LocalServer::new();
+        server.answer("MAIL", reply, None);
+        let mailer = Mailer::over(Plain(server)).build().expect("a mailer");
+        let error = block_on(mailer.send(message())).unwrap_err();
+        assert_eq!(error.remedy(), Some(&remedy), "{error}");
+    }
+}
+
+#[test]
 fn what_the_server_lacks_names_what_helps() {
     let server = LocalServer::new();
     let only = Credentials::password("me", "secret").expect("credentials");
@@ -103,6 +133,7 @@ fn the_whole_time_ends_what_never_ends() {
     let mailer = Mailer::over(Never).retry(quickly(3)).deadline(soon).build();
     let error = block_on(mailer.expect("a mailer").send(message())).unwrap_err();
     assert!(matches!(error.kind(), MailerErrorKind::TimedOut));
+    assert!(error.to_string().contains("a longer deadline"), "{error}");
     assert_eq!((error.attempts(), error.delivery()), (1, Delivery::NotSent));
     assert_eq!(io::Error::from(error).kind(), io::ErrorKind::TimedOut);
 }
