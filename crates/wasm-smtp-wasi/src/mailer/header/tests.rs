@@ -1,3 +1,5 @@
+//! Headers as they come: fields, addresses, what must not leave.
+
 use super::*;
 
 const MAIL: &str = "From: Me <me@x.example>\nTo: a@b.example,\n\tc@d.example\nBcc : hidden@e.example,\n a@b.example\nSubject: s\n\nBcc: body@f.example\n";
