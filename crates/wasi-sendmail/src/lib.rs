@@ -63,7 +63,9 @@ where
             // What is wrong with the settings is said before the mail is read.
             let mailer = submit::mailer(&settings, &flags)?;
             let mail = message::read(input, &flags, &settings)?;
-            let report = block_on(submit::submit(&mailer, mail))?;
+            // The conversation and a bar would write over each other.
+            let shown = std::io::stderr().is_terminal() && !flags.verbose;
+            let report = block_on(submit::submit(&mailer, mail, shown))?;
             Ok(match flags.verbose {
                 true => submit::describe(&report),
                 false => String::new(),

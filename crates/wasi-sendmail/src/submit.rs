@@ -2,12 +2,14 @@
 
 use crate::Failure;
 use crate::flags::Flags;
+use crate::many::progress::{Amount, Progress};
 use crate::message::Mail;
 use crate::settings::{Credential, Settings, first_line, read_file};
 use std::fmt::Write as _;
 use std::io;
-use std::time::Duration;
-use wasm_smtp_wasi::mailer::{Mailer, Message, Retry, SendReport, Verified};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use wasm_smtp_wasi::mailer::{Event, Mailer, Message, Retry, SendReport, Verified};
 use wasm_smtp_wasi::smtp_session::{Extension, Speaker};
 use wasm_smtp_wasi::{ConnectOptions, WasiTarget};
 
@@ -68,10 +70,31 @@ where
     builder.build().map_err(wrong)
 }
 
-/// Sends the only mail of a run.
-pub(crate) async fn submit(mailer: &Mailer, mail: Mail) -> Result<SendReport, Failure> {
-    let message = Message::new(mail.envelope, mail.content);
+/// From how many bytes on a mail is shown on its way.
+const SHOWN_LEN: u64 = 1_000_000;
+
+/// Sends the only mail of a run. A long one is shown on its way, with `shown`.
+pub(crate) async fn submit(
+    mailer: &Mailer,
+    mail: Mail,
+    shown: bool,
+) -> Result<SendReport, Failure> {
+    let bytes = mail.content.len() as u64;
+    let all = Amount { mails: 1, bytes };
+    let shown = shown && bytes >= SHOWN_LEN;
+    let progress = Arc::new(Mutex::new(Progress::new(shown, all, Instant::now())));
+    // Who can't see it still gets the mail sent.
+    let bar = Arc::clone(&progress);
+    let message = Message::new(mail.envelope, mail.content).on_event(move |event| {
+        if let (Event::Sent(octets), Ok(mut bar)) = (event, bar.lock()) {
+            bar.reach(octets);
+            let _ = bar.draw(Instant::now(), &mut io::stderr());
+        }
+    });
     let sent = mailer.send_and_close(message).await;
+    if let Ok(mut bar) = progress.lock() {
+        let _ = bar.clear(&mut io::stderr());
+    }
     let report = sent.map_err(|error| Failure::of_mailer(&error))?;
     match Failure::of_report(&report) {
         Some(failure) => Err(failure),

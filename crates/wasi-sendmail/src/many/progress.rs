@@ -1,4 +1,4 @@
-//! How far a run is, as one line on a terminal that is drawn over and over.
+//! How far a run or a long mail is, as one line on a terminal that is drawn over and over.
 //!
 //! Plain ASCII and no escape sequences: the line goes back by a carriage return and
 //! covers what stood there with spaces. It has at most 79 characters, since a
@@ -82,6 +82,11 @@ impl Progress {
         self.troubles += u64::from(done == Done::Trouble);
     }
 
+    /// So much of the only mail is out.
+    pub(crate) fn reach(&mut self, bytes: u64) {
+        self.done.bytes = bytes.min(self.all.bytes);
+    }
+
     /// How many mails were not counted yet.
     pub(crate) fn left(&self) -> u64 {
         self.all.mails.saturating_sub(self.done.mails)
@@ -157,8 +162,11 @@ impl Progress {
     }
 
     fn bar(&self, width: usize) -> String {
-        let all = u128::from(self.all.mails.max(1));
-        let full = u128::from(self.done.mails) * width as u128 / all;
+        let (done, all) = match self.all.mails {
+            1 => (self.done.bytes, self.all.bytes),
+            all => (self.done.mails, all),
+        };
+        let full = u128::from(done) * width as u128 / u128::from(all.max(1));
         let full = usize::try_from(full).unwrap_or(width).min(width);
         format!("[{:<width$}]", "=".repeat(full))
     }
@@ -226,6 +234,27 @@ mod tests {
             let now = self.start + Duration::from_millis(millis);
             self.progress.draw(now, &mut out).unwrap();
             String::from_utf8(out).unwrap()
+        }
+    }
+
+    #[test]
+    fn the_only_mail_is_shown_by_its_bytes() {
+        let start = Instant::now();
+        let all = Amount {
+            mails: 1,
+            bytes: 20_000_000,
+        };
+        let mut progress = Progress::new(true, all, start);
+        for (octets, full, shown) in [
+            (0, 0, "0/1 mails  0.0 kB/20.0 MB"),
+            (10_000_000, 12, "0/1 mails  10.0 MB/20.0 MB"),
+            // Commands are among them.
+            (20_001_000, 24, "0/1 mails  20.0 MB/20.0 MB"),
+        ] {
+            progress.reach(octets);
+            let line = progress.line(start);
+            assert_eq!(line.matches('=').count(), full, "{line}");
+            assert!(line.ends_with(shown), "{line}");
         }
     }
 
