@@ -20,7 +20,7 @@ pub(crate) const FOLDERS: [&str; 3] = [
 const SECONDS: u32 = 60;
 
 /// The same for CI, for each target.
-const CI_SECONDS: u32 = 12;
+const CI_SECONDS: u32 = 8;
 
 /// Fuzzes one target.
 pub(crate) fn fuzz(sh: &Shell, flags: &Fuzz) -> anyhow::Result<()> {

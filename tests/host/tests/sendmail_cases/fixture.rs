@@ -40,19 +40,19 @@ impl Fixture {
         format!("smtps://localhost:{}", self.peer.port())
     }
 
-    /// A run that sees the folder as `/work`, of [`MAIL`] unless told otherwise.
+    /// A run that sees the folder as `/mails`, of [`MAIL`] unless told otherwise.
     pub(crate) fn guest(&self, args: &[&str]) -> Guest {
         self.guest_at(&self.url(), args)
     }
 
     pub(crate) fn guest_at(&self, url: &str, args: &[&str]) -> Guest {
         let guest = sendmail::guest(&self.component, &self.ca, url)
-            .folder(self.folder.path(), "/work")
+            .folder(self.folder.path(), "/mails")
             .stdin(MAIL);
         args.iter().fold(guest, |guest, arg| guest.arg(arg))
     }
 
-    /// Where the command's `/work/NAME` is.
+    /// Where the command's `/mails/NAME` is.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

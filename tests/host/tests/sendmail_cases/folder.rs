@@ -47,7 +47,7 @@ fn refuse(busy: Arc<AtomicBool>) -> impl Fn(&Asked) -> Option<Answer> + Send + S
 
 const ARGS: [&str; 6] = [
     "--from-dir",
-    "/work/out",
+    "/mails/out",
     "--tries",
     "1",
     "--connections",
@@ -95,7 +95,7 @@ async fn thirty_mails_of_which_three_have_trouble_and_then_the_rest() {
         "  sent: 27 recipients",
         "  refused: 2 recipients; the journal says why, and the same command tries again",
         "  failed: 1 mail, not sent; the journal says why, and the same command tries again",
-        "  journal: /work/out/wasi-sendmail.journal",
+        "  journal: /mails/out/wasi-sendmail.journal",
     ];
     assert_eq!(lines(&outcome)[1..], summary);
     assert_eq!(outcome.stdout, "");
@@ -110,7 +110,7 @@ async fn thirty_mails_of_which_three_have_trouble_and_then_the_rest() {
     fixture.write("out/07.eml", mail(7, "r7@test.local"));
     fixture.write("out/11.eml", mail(11, "r11@test.local"));
     let outcome = fixture.guest(&ARGS).run().await.expect_success();
-    let summary = "sent: 3 recipients\nsent by earlier runs: 27 recipients\njournal: /work/out/wasi-sendmail.journal\n";
+    let summary = "sent: 3 recipients\nsent by earlier runs: 27 recipients\njournal: /mails/out/wasi-sendmail.journal\n";
     assert_eq!(
         (outcome.stdout.as_str(), outcome.stderr.as_str()),
         (summary, "")
@@ -169,7 +169,7 @@ async fn what_is_refused_at_first_is_tried_again_without_being_told() {
     })
     .await;
     fill(&fixture, 3);
-    let args = ["--from-dir", "/work/out"];
+    let args = ["--from-dir", "/mails/out"];
     fixture.guest(&args).run().await.expect_success();
     each_once(&fixture.peer.settled().await, 3);
 }
@@ -186,7 +186,7 @@ async fn a_wrong_password_is_tried_once_for_each_connection() {
     .await;
     fill(&fixture, 30);
     let url = fixture.url().replace("//", "//user:secret-one@");
-    let args = ["--from-dir", "/work/out", "--connections", "3"];
+    let args = ["--from-dir", "/mails/out", "--connections", "3"];
     let outcome = fixture.guest_at(&url, &args).run().await;
     expect(
         &outcome,
@@ -212,11 +212,11 @@ async fn without_a_journal_nothing_is_begun() {
     let fixture = Fixture::new().await;
     fill(&fixture, 2);
     for (journal, code, says) in [
-        ("/work/none/j", 66, "cannot open the journal /work/none/j"),
-        ("/work/out/00.eml/j", 66, "cannot open the journal"),
+        ("/mails/none/j", 66, "cannot open the journal /mails/none/j"),
+        ("/mails/out/00.eml/j", 66, "cannot open the journal"),
         ("/elsewhere/j", 66, "--dir"),
-        ("/work/out/00.eml", 65, "is no journal of wasi-sendmail"),
-        ("/work/out", 66, "journal /work/out"),
+        ("/mails/out/00.eml", 65, "is no journal of wasi-sendmail"),
+        ("/mails/out", 66, "journal /mails/out"),
     ] {
         let outcome = fixture
             .guest(&[&ARGS[..], &["--journal", journal]].concat())
@@ -255,13 +255,13 @@ async fn what_one_mail_alone_takes_is_refused_with_several() {
     let fixture = Fixture::new().await;
     fill(&fixture, 1);
     let outcome = fixture
-        .guest(&["--from-dir=/work/out", "bob@test.local"])
+        .guest(&["--from-dir=/mails/out", "bob@test.local"])
         .run()
         .await;
     expect(&outcome, 64, &["recipients in its own header"]);
-    let outcome = fixture.guest(&["--from-dir=/work/empty"]).run().await;
-    expect(&outcome, 66, &["/work/empty"]);
-    for flag in ["--journal=/work/j", "--connections=2", "--rate=9"] {
+    let outcome = fixture.guest(&["--from-dir=/mails/empty"]).run().await;
+    expect(&outcome, 66, &["/mails/empty"]);
+    for flag in ["--journal=/mails/j", "--connections=2", "--rate=9"] {
         let outcome = fixture.guest(&["-t", flag]).run().await;
         expect(&outcome, 64, &["--from-dir or --mbox"]);
     }

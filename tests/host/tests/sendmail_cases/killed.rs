@@ -33,7 +33,7 @@ async fn a_mail_whose_last_reply_was_awaited_is_named_and_not_sent_again() {
     let holding = Arc::new(AtomicBool::new(true));
     let fixture = Fixture::with(hold(&holding, is_end_of_05)).await;
     fill(&fixture, 12);
-    let args = ["--from-dir", "/work/out", "--connections", "1"];
+    let args = ["--from-dir", "/mails/out", "--connections", "1"];
     kill(&fixture, &args, 1).await;
     let journal = fixture.read(JOURNAL);
     assert_eq!(events(&journal, "begin").len(), 6, "{journal}");
@@ -65,7 +65,7 @@ async fn with_several_connections_as_many_are_in_doubt() {
     let late = |asked: &Asked| asked.line == END && asked.mail.subject() >= "08";
     let fixture = Fixture::with(hold(&holding, late)).await;
     fill(&fixture, 20);
-    let args = ["--from-dir", "/work/out", "--connections", "3"];
+    let args = ["--from-dir", "/mails/out", "--connections", "3"];
     kill(&fixture, &args, 3).await;
     holding.store(false, Ordering::Relaxed);
     let outcome = fixture.guest(&args).run().await;
@@ -88,7 +88,7 @@ async fn killed_before_the_mail_left_it_is_in_doubt_all_the_same() {
     let rcpt = |asked: &Asked| asked.line == "RCPT TO:<r2@test.local>";
     let fixture = Fixture::with(hold(&holding, rcpt)).await;
     fill(&fixture, 4);
-    let args = ["--from-dir", "/work/out", "--connections", "1"];
+    let args = ["--from-dir", "/mails/out", "--connections", "1"];
     kill(&fixture, &args, 1).await;
     holding.store(false, Ordering::Relaxed);
     let outcome = fixture.guest(&args).run().await;
@@ -107,7 +107,7 @@ async fn a_lost_connection_within_a_run_is_in_doubt_too() {
     })
     .await;
     fill(&fixture, 9);
-    let args = ["--from-dir", "/work/out", "--connections", "2"];
+    let args = ["--from-dir", "/mails/out", "--connections", "2"];
     for sent in [8, 0] {
         let outcome = fixture.guest(&args).run().await;
         expect(&outcome, 74, &["ask the recipients", "    05.eml"]);
@@ -126,7 +126,7 @@ async fn a_lost_connection_within_a_run_is_in_doubt_too() {
 async fn a_second_run_beside_one_that_hangs_sends_nothing_twice() {
     let fixture = Fixture::with(|asked| is_end_of_05(asked).then_some(Answer::Hold)).await;
     fill(&fixture, 9);
-    let args = ["--from-dir", "/work/out", "--connections", "1"];
+    let args = ["--from-dir", "/mails/out", "--connections", "1"];
     let second = async {
         fixture.peer.wait(|seen| seen.held == 1).await;
         fixture.guest(&args).run().await
@@ -147,7 +147,7 @@ async fn a_second_run_beside_one_that_hangs_sends_nothing_twice() {
 async fn a_torn_last_line_of_the_journal_is_no_hindrance() {
     let fixture = Fixture::new().await;
     fill(&fixture, 3);
-    let args = ["--from-dir", "/work/out"];
+    let args = ["--from-dir", "/mails/out"];
     fixture.guest(&args).run().await.expect_success();
     let journal = fixture.read(JOURNAL);
     fixture.write(JOURNAL, &journal[..journal.len() - 7]);

@@ -29,7 +29,7 @@ async fn a_password_file_is_its_first_line() {
     let fixture = Fixture::with(|asked| offer(asked, "PLAIN")).await;
     for content in ["p w:ü\n", "p w:ü\r\nanother line\n", "\u{feff}p w:ü"] {
         fixture.write("password", content);
-        let guest = fixture.guest(&["-t", "--user", USER, "--password-file=/work/password"]);
+        let guest = fixture.guest(&["-t", "--user", USER, "--password-file=/mails/password"]);
         guest.run().await.expect_success();
     }
     let seen = fixture.peer.settled().await;
@@ -42,7 +42,7 @@ async fn a_password_file_wins_over_the_url_and_takes_its_user() {
     let fixture = Fixture::with(|asked| offer(asked, "PLAIN")).await;
     fixture.write("password", "right");
     let url = fixture.url().replace("//", "//bob:wrong@");
-    let args = ["-t", "--password-file", "/work/password"];
+    let args = ["-t", "--password-file", "/mails/password"];
     fixture.guest_at(&url, &args).run().await.expect_success();
     let seen = fixture.peer.settled().await;
     assert_eq!(said(seen.starting("AUTH")[0]), "|bob|right");
@@ -55,27 +55,27 @@ async fn a_file_that_is_missing_empty_or_without_a_user_is_said() {
     fixture.write("token", "secret-one\n");
     for (args, code, says) in [
         (
-            ["--user=u", "--password-file=/work/none"],
+            ["--user=u", "--password-file=/mails/none"],
             66,
-            "password file /work/none",
+            "password file /mails/none",
         ),
         (["--user=u", "--password-file=/etc/hostname"], 66, "--dir"),
         (
-            ["--user=u", "--password-file=/work/empty"],
+            ["--user=u", "--password-file=/mails/empty"],
             78,
             "first line is empty",
         ),
         (
-            ["--user=u", "--token-file=/work/none"],
+            ["--user=u", "--token-file=/mails/none"],
             66,
-            "token file /work/none",
+            "token file /mails/none",
         ),
         (
-            ["--user=u", "--token-file=/work/empty"],
+            ["--user=u", "--token-file=/mails/empty"],
             78,
             "first line is empty",
         ),
-        (["-v", "--token-file=/work/token"], 78, "--user"),
+        (["-v", "--token-file=/mails/token"], 78, "--user"),
         (["--user=u", "-i"], 78, "--password-file"),
     ] {
         let outcome = fixture.guest(&[&["-t"], &args[..]].concat()).run().await;
@@ -93,7 +93,7 @@ async fn a_token_logs_in_by_what_the_server_offers() {
     ] {
         let fixture = Fixture::with(move |asked| offer(asked, mechanism)).await;
         fixture.write("token", "tok.en-1\n");
-        let guest = fixture.guest(&["-t", "--user", USER, "--token-file=/work/token"]);
+        let guest = fixture.guest(&["-t", "--user", USER, "--token-file=/mails/token"]);
         guest.run().await.expect_success();
         let seen = fixture.peer.settled().await;
         let auth = seen.starting("AUTH ");
@@ -126,7 +126,7 @@ async fn a_token_that_was_renewed_meanwhile_is_read_anew() {
     .await;
     fixture.write("token", "old\n");
     file.set(fixture.path("token")).unwrap();
-    let guest = fixture.guest(&["-t", "-v", "--user", USER, "--token-file=/work/token"]);
+    let guest = fixture.guest(&["-t", "-v", "--user", USER, "--token-file=/mails/token"]);
     let outcome = guest.run().await.expect_success();
     let seen = fixture.peer.settled().await;
     let tokens: Vec<_> = seen.starting("AUTH").into_iter().map(said).collect();
@@ -149,7 +149,7 @@ async fn a_token_that_stays_wrong_is_tried_twice() {
     })
     .await;
     fixture.write("token", "secret-one\n");
-    let args = ["-t", "--tries=5", "--user=u", "--token-file=/work/token"];
+    let args = ["-t", "--tries=5", "--user=u", "--token-file=/mails/token"];
     let outcome = fixture.guest(&args).run().await;
     expect(&outcome, 77, &["535", "--token-file", "was not sent"]);
     assert_eq!(fixture.peer.settled().await.count("AUTH"), 2);

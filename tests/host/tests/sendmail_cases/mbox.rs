@@ -26,11 +26,11 @@ fn five() -> String {
 async fn five_mails_arrive_as_they_were() {
     let fixture = Fixture::new().await;
     fixture.write("five", five());
-    let args = ["--raw", "--mbox", "/work/five"];
+    let args = ["--raw", "--mbox", "/mails/five"];
     let outcome = fixture.guest(&args).run().await.expect_success();
     assert_eq!(
         outcome.stdout,
-        "sent: 5 recipients\njournal: /work/five.journal\n"
+        "sent: 5 recipients\njournal: /mails/five.journal\n"
     );
     let seen = fixture.peer.settled().await;
     each_once(&seen, 5);
@@ -63,7 +63,7 @@ async fn a_run_that_is_killed_goes_on() {
     })
     .await;
     fixture.write("five", five());
-    let args = ["--mbox", "/work/five", "--connections", "1"];
+    let args = ["--mbox", "/mails/five", "--connections", "1"];
     tokio::select! {
         outcome = fixture.guest(&args).limit(None).run() => panic!("it ended: {}", outcome.stderr),
         _ = fixture.peer.wait(|seen| seen.held == 1) => {}
@@ -91,10 +91,10 @@ async fn what_is_no_mbox_or_unclear_is_refused_before_anything_is_sent() {
         (unclear, "unclear whether a mail begins there"),
     ] {
         fixture.write("box", content);
-        let outcome = fixture.guest(&["--mbox=/work/box"]).run().await;
-        expect(&outcome, 65, &["/work/box", says]);
+        let outcome = fixture.guest(&["--mbox=/mails/box"]).run().await;
+        expect(&outcome, 65, &["/mails/box", says]);
     }
-    let outcome = fixture.guest(&["--mbox=/work/none"]).run().await;
-    expect(&outcome, 66, &["/work/none", "--dir"]);
+    let outcome = fixture.guest(&["--mbox=/mails/none"]).run().await;
+    expect(&outcome, 66, &["/mails/none", "--dir"]);
     assert_eq!(fixture.peer.seen().connections, 0);
 }

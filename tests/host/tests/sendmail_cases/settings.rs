@@ -10,7 +10,7 @@ fn bare(fixture: &Fixture) -> Guest {
         .network(Network::Loopback)
         .allow_names()
         .folder(fixture.ca.path(), "/ca")
-        .folder(fixture.path(""), "/work")
+        .folder(fixture.path(""), "/mails")
         .stdin(MAIL)
         .arg("-t")
 }
@@ -27,8 +27,8 @@ fn config(fixture: &Fixture) -> String {
 async fn a_config_file_is_enough() {
     let fixture = Fixture::new().await;
     fixture.write("config", config(&fixture).replace('\n', "\r\n"));
-    let flag = bare(&fixture).arg("--config=/work/config");
-    let variable = bare(&fixture).env("WASI_SENDMAIL_CONFIG", "/work/config");
+    let flag = bare(&fixture).arg("--config=/mails/config");
+    let variable = bare(&fixture).env("WASI_SENDMAIL_CONFIG", "/mails/config");
     for guest in [flag, variable] {
         guest.run().await.expect_success();
     }
@@ -41,7 +41,7 @@ async fn a_config_file_is_enough() {
 async fn flags_win_over_the_environment_and_that_over_the_file() {
     let fixture = Fixture::new().await;
     fixture.write("config", config(&fixture));
-    let base = || bare(&fixture).arg("--config=/work/config");
+    let base = || bare(&fixture).arg("--config=/mails/config");
     let environment = |guest: Guest| {
         guest
             .env("WASI_SENDMAIL_EHLO", "env.test")
@@ -85,15 +85,15 @@ async fn the_first_source_with_a_secret_decides_for_all_kinds() {
         format!("{}user=u\npassword=of-file\n", config(&fixture)),
     );
     fixture.write("token", "of-flag");
-    let guest = bare(&fixture).arg("--config=/work/config");
+    let guest = bare(&fixture).arg("--config=/mails/config");
     guest.run().await.expect_success();
     let guest = bare(&fixture)
-        .arg("--config=/work/config")
-        .arg("--token-file=/work/token");
+        .arg("--config=/mails/config")
+        .arg("--token-file=/mails/token");
     guest.run().await.expect_success();
     let both = bare(&fixture)
         .env("WASI_SENDMAIL_PASSWORD", "secret-one")
-        .env("WASI_SENDMAIL_TOKEN_FILE", "/work/token");
+        .env("WASI_SENDMAIL_TOKEN_FILE", "/mails/token");
     let outcome = both.run().await;
     expect(
         &outcome,
@@ -121,17 +121,17 @@ async fn a_wrong_line_is_told_by_its_number_without_what_is_in_it() {
         ("tries = 21", "from 1 to 20"),
     ] {
         fixture.write("config", format!("# one\n{line}\n"));
-        let outcome = bare(&fixture).arg("--config=/work/config").run().await;
+        let outcome = bare(&fixture).arg("--config=/mails/config").run().await;
         let number = if line.contains('\n') {
             "line 3"
         } else {
             "line 2"
         };
-        expect(&outcome, 78, &[number, "/work/config", says]);
+        expect(&outcome, 78, &[number, "/mails/config", says]);
         assert!(!outcome.stderr.contains("secret-one"), "{}", outcome.stderr);
     }
-    let outcome = bare(&fixture).arg("--config=/work/none").run().await;
-    expect(&outcome, 66, &["config file /work/none", "--dir"]);
+    let outcome = bare(&fixture).arg("--config=/mails/none").run().await;
+    expect(&outcome, 66, &["config file /mails/none", "--dir"]);
     let outcome = bare(&fixture).env("WASI_SENDMAIL_TRIES", "x").run().await;
     expect(&outcome, 78, &["WASI_SENDMAIL_TRIES"]);
     let outcome = bare(&fixture).arg("--tries=x").run().await;

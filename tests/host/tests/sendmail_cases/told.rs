@@ -204,7 +204,7 @@ async fn a_dry_run_over_a_folder_names_each_mail_and_leaves_no_journal() {
     let fixture = Fixture::new().await;
     fixture.write("out/1.eml", MAIL);
     fixture.write("out/2.eml", MAIL.replace("alice", "bob"));
-    let args = ["--dry-run", "--from-dir", "/work/out"];
+    let args = ["--dry-run", "--from-dir", "/mails/out"];
     let outcome = fixture.guest(&args).run().await.expect_success();
     let (first, second) = outcome.stdout.split_once("\n\n").unwrap();
     assert!(
