@@ -35,6 +35,17 @@ impl Address {
         &self.0
     }
 
+    /// The address with its domain in lower case, to tell whether two are the same
+    /// mailbox: domains are the same in any case, local parts need not be.
+    ///
+    /// Source: RFC 5321 section 2.4.
+    pub fn mailbox(&self) -> String {
+        match self.0.rsplit_once('@') {
+            Some((local, domain)) => format!("{local}@{}", domain.to_ascii_lowercase()),
+            None => self.0.to_string(),
+        }
+    }
+
     /// Whether the server must offer SMTPUTF8 for it.
     pub fn is_ascii(&self) -> bool {
         self.0.is_ascii()
@@ -238,6 +249,15 @@ mod tests {
     }
 
     /// Where the core's check is too lenient to stand on.
+    #[test]
+    fn a_mailbox_is_the_same_with_its_domain_in_any_case() {
+        let mailbox = |text| Address::new(text).expect(text).mailbox();
+        assert_eq!(mailbox("Me@A.Example"), "Me@a.example");
+        assert_ne!(mailbox("Me@a.example"), mailbox("me@a.example"));
+        assert_eq!(mailbox("\"a@B\"@C.d"), "\"a@B\"@c.d");
+        assert_eq!(mailbox("Postmaster"), "Postmaster");
+    }
+
     #[test]
     fn the_core_takes_what_we_refuse_and_refuses_what_we_take() {
         use wasm_smtp::protocol::validate_address;

@@ -1,7 +1,7 @@
 //! Failures as a person reads them: one sentence, one exit code, and a line for
 //! each recipient where they fared differently.
 
-use std::fmt;
+use std::{fmt, io};
 use wasm_smtp_wasi::WasiSmtpError;
 use wasm_smtp_wasi::mailer::{Fate, MailerError, MailerErrorKind, Remedy, SendReport};
 use wasm_smtp_wasi::smtp_session::{Address, Delivery, Error, ErrorKind, Extension, Phase, Reply};
@@ -72,6 +72,13 @@ impl Failure {
     /// The mail is wrong (`EX_DATAERR`).
     pub(crate) fn data(sentence: impl Into<String>) -> Self {
         Self::new(DATAERR, sentence)
+    }
+
+    /// `what` can't be read where it is (`EX_NOINPUT`).
+    pub(crate) fn unreadable(what: impl fmt::Display, error: &io::Error) -> Self {
+        Self::no_input(format!(
+            "cannot read {what} ({error}): give a path inside a folder that the host opens to the component, as `wasmtime run --dir FOLDER`"
+        ))
     }
 
     /// A file can't be read (`EX_NOINPUT`).

@@ -6,7 +6,8 @@
 use crate::Failure;
 use crate::flags::Flags;
 use crate::settings::{Sender, Settings};
-use std::io::Read;
+use std::collections::HashSet;
+use std::io::{self, Read};
 use std::time::SystemTime;
 use wasm_smtp_wasi::mailer::{HeaderAddresses, complete_header};
 use wasm_smtp_wasi::smtp_session::{Address, Body, Envelope, Recipient};
@@ -40,20 +41,28 @@ pub(crate) fn read(
     flags: &Flags,
     settings: &Settings,
 ) -> Result<Mail, Failure> {
+    let unreadable = |error| Failure::io(format!("cannot read standard input: {error}"));
+    let mut raw = read_whole(input, unreadable)?;
+    if !flags.ignore_dots {
+        cut_at_dot(&mut raw);
+    }
+    prepare(raw, flags, settings, SystemTime::now())
+}
+
+/// Reads a mail to its end, unless it is too long.
+pub(crate) fn read_whole(
+    input: impl Read,
+    unreadable: impl FnOnce(io::Error) -> Failure,
+) -> Result<Vec<u8>, Failure> {
     let mut raw = Vec::new();
-    input
-        .take(MAIL_LEN + 1)
-        .read_to_end(&mut raw)
-        .map_err(|error| Failure::io(format!("cannot read standard input: {error}")))?;
+    let read = input.take(MAIL_LEN + 1).read_to_end(&mut raw);
+    read.map_err(unreadable)?;
     if raw.len() as u64 > MAIL_LEN {
         return Err(Failure::data(
             "the mail is larger than 256 MiB: send a link instead",
         ));
     }
-    if !flags.ignore_dots {
-        cut_at_dot(&mut raw);
-    }
-    prepare(raw, flags, settings, SystemTime::now())
+    Ok(raw)
 }
 
 /// Makes a mail's envelope, and adds what it lacks.
@@ -111,12 +120,9 @@ pub(crate) fn prepare(
 fn recipients(named: Option<HeaderAddresses>, flags: &Flags) -> Result<Vec<Address>, Failure> {
     let named = named.filter(|_| flags.recipients_from_headers);
     let named = named.map_or_else(Vec::new, |named| named.recipients);
-    let mut recipients: Vec<Address> = Vec::new();
-    for recipient in flags.recipients.iter().cloned().chain(named) {
-        if !recipients.iter().any(|known| is_same(known, &recipient)) {
-            recipients.push(recipient);
-        }
-    }
+    let mut seen = HashSet::new();
+    let given = flags.recipients.iter().cloned().chain(named);
+    let recipients: Vec<Address> = given.filter(|to| seen.insert(to.mailbox())).collect();
     if recipients.is_empty() {
         return Err(Failure::usage(if flags.several() {
             "no recipient: the mail has no address in To, Cc or Bcc"
@@ -127,17 +133,6 @@ fn recipients(named: Option<HeaderAddresses>, flags: &Flags) -> Result<Vec<Addre
         }));
     }
     Ok(recipients)
-}
-
-/// The case of a domain makes no difference; the part before it is the server's to
-/// compare (RFC 5321 section 2.4).
-fn is_same(a: &Address, b: &Address) -> bool {
-    match (a.as_str().rsplit_once('@'), b.as_str().rsplit_once('@')) {
-        (Some((a, domain_a)), Some((b, domain_b))) => {
-            a == b && domain_a.eq_ignore_ascii_case(domain_b)
-        }
-        _ => a == b,
-    }
 }
 
 /// A line with a single dot ends a mail that is typed.

@@ -184,10 +184,7 @@ pub(crate) fn first_line(what: &str, path: &Path, read: &Read<'_>) -> Result<Sec
 /// begin it with.
 fn content(what: &str, path: &Path, read: &Read<'_>) -> Result<Vec<u8>, Failure> {
     let content = read(path, FILE_LEN + 1).map_err(|error| {
-        Failure::no_input(format!(
-            "cannot read the {what} {} ({error}): give a path inside a folder that the host opens to the component, as `wasmtime run --dir FOLDER`",
-            path.display()
-        ))
+        Failure::unreadable(format_args!("the {what} {}", path.display()), &error)
     })?;
     if content.len() as u64 > FILE_LEN {
         return Err(Failure::config(format!(

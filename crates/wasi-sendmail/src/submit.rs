@@ -39,10 +39,7 @@ where
     let mut options = ConnectOptions::new();
     if let Some(path) = &settings.ca_file {
         let pem = std::fs::read(path).map_err(|error| {
-            Failure::no_input(format!(
-                "cannot read the CA file {} ({error}): give a path inside a folder that the host opens to the component, as `wasmtime run --dir FOLDER`",
-                path.display()
-            ))
+            Failure::unreadable(format_args!("the CA file {}", path.display()), &error)
         })?;
         options = options.with_roots_pem(pem);
     }
@@ -106,7 +103,7 @@ pub(crate) async fn submit(
 pub(crate) fn describe(report: &SendReport) -> String {
     let mut text = String::new();
     for receipt in report.receipts() {
-        let count = receipt.outcomes().len() - receipt.refused().count();
+        let count = receipt.outcomes().len();
         let plural = if count == 1 { "" } else { "s" };
         let reply = receipt.reply();
         let _ = writeln!(

@@ -64,7 +64,7 @@ enum Place {
 }
 
 /// The largest mail, as on standard input.
-const MAIL_LEN: usize = 256 * 1024 * 1024;
+const MAIL_LEN: usize = crate::message::MAIL_LEN as usize;
 
 /// What is read beyond a mail's length, to see that a mail ends: the line that
 /// begins the next one.

@@ -145,10 +145,11 @@ impl<'a> Run<'a> {
             }
             return None;
         }
+        // They are in the order of the envelope.
         let mut place = 0..;
         let envelope = envelope.clone().retain(|_| {
             let place = place.next();
-            place.is_some_and(|place| left.contains(&place))
+            place.is_some_and(|place| left.binary_search(&place).is_ok())
         });
         let message = Message::new(envelope, content);
         Some(Begun { key, message, len })

@@ -4,9 +4,9 @@ use super::folder::{self, MailFile};
 use super::mbox::Mbox;
 use super::progress::Amount;
 use crate::Failure;
-use crate::message::MAIL_LEN;
+use crate::message::read_whole;
 use std::fs::File;
-use std::io::{BufReader, Read as _};
+use std::io::{self, BufReader};
 use std::path::Path;
 
 /// A mail as it was read.
@@ -72,21 +72,10 @@ fn open(path: &Path) -> Result<Mbox<BufReader<File>>, Failure> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let mut raw = Vec::new();
     let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-    let read = file.take(MAIL_LEN + 1).read_to_end(&mut raw);
-    read.map_err(|error| unreadable(path, &error))?;
-    if raw.len() as u64 > MAIL_LEN {
-        return Err(Failure::data(
-            "the mail is larger than 256 MiB: send a link instead",
-        ));
-    }
-    Ok(raw)
+    read_whole(file, |error| unreadable(path, &error))
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::no_input(format!(
-        "cannot read {} ({error}): give a path inside a folder that the host opens to the component, as `wasmtime run --dir FOLDER`",
-        path.display().to_string().escape_debug()
-    ))
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::unreadable(path.display().to_string().escape_debug(), error)
 }

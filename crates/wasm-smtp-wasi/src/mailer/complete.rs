@@ -1,11 +1,11 @@
 //! What a mail has to have and a submitter may add.
 
 use super::header::{has_field, has_header, remove_secrets};
+use super::random;
 use mail_builder::headers::Header as _;
 use mail_builder::headers::address::EmailAddress;
 use mail_builder::headers::date::Date;
 use smtp_session::Address;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -32,8 +32,7 @@ pub fn complete_header(
         push(&mut added, "Date", &Date::new(seconds).to_rfc822());
     }
     if !has_field(&mail, "message-id") {
-        // The host's random numbers are behind it, by way of the standard library.
-        let random = RandomState::new().build_hasher().finish();
+        let random = random();
         let domain = sender.and_then(|sender| sender.as_str().rsplit_once('@'));
         let domain = domain.map_or("localhost.invalid", |(_, domain)| domain);
         let id = format!("<{:x}.{random:016x}@{domain}>", since.as_nanos());
@@ -42,12 +41,10 @@ pub fn complete_header(
     if let (Some(sender), false) = (sender, has_field(&mail, "from")) {
         push(&mut added, "From", &mailbox(sender, name));
     }
-    if !added.is_empty() || !has_header(&mail) {
-        if !has_header(&mail) {
-            added.extend(b"\r\n");
-        }
-        mail.splice(..0, added);
+    if !has_header(&mail) {
+        added.extend(b"\r\n");
     }
+    mail.splice(..0, added);
     mail
 }
 

@@ -4,11 +4,12 @@ use smtp_session::{Deadlines, Phase, Timeouts};
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use super::connect::{BoxFuture, ByteStream};
+use super::lock;
 use futures_io::{AsyncRead, AsyncWrite};
 
 /// What has just happened to a mail, or is being waited for.
@@ -40,7 +41,7 @@ impl Listener {
 
     pub(super) fn tell(&self, event: Event) {
         // One that panicked before is told nonetheless.
-        (self.0.lock().unwrap_or_else(PoisonError::into_inner))(event);
+        (lock(&self.0))(event);
     }
 }
 
@@ -75,12 +76,12 @@ pub(super) struct Meter(Arc<Mutex<Use>>);
 
 impl Meter {
     pub(super) fn set(&self, used: Use) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = used;
+        *lock(&self.0) = used;
     }
 
     /// Tells the listener, who may take as long as he likes, with nothing locked.
     fn note(&self, event: impl FnOnce(&mut Use) -> Option<Event>) -> Option<Instant> {
-        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used = lock(&self.0);
         let until = used.until;
         let event = event(&mut used);
         let listener = event.and(used.listener.clone());

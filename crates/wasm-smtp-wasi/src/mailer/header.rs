@@ -55,17 +55,10 @@ impl HeaderAddresses {
         for field in fields.iter().filter(|field| field.is(recipients)) {
             let addresses = field.addresses()?.into_iter();
             this.recipients
-                .extend(addresses.filter(|address| seen.insert(mailbox(address))));
+                .extend(addresses.filter(|address| seen.insert(address.mailbox())));
         }
         Ok(this)
     }
-}
-
-/// What tells mailboxes apart: the domain is the same in any case, the local part
-/// need not be (RFC 5321 section 2.4).
-fn mailbox(address: &Address) -> (String, String) {
-    let (local, domain) = address.as_str().rsplit_once('@').unwrap_or_default();
-    (local.to_owned(), domain.to_ascii_lowercase())
 }
 
 /// The fields of a mail from which addresses are taken.

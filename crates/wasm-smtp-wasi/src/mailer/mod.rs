@@ -86,6 +86,7 @@ use pool::Pool;
 use rate::Rate;
 use server::Security;
 use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -132,8 +133,13 @@ impl Shared {
 }
 
 /// What panicked before did not leave it half changed.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The host's random numbers are behind it, by way of the standard library.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 impl Mailer {

@@ -1,7 +1,7 @@
 //! When to try again, and how long to wait before.
 
+use super::random;
 use smtp_session::Reply;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 /// How often a mail is tried, and how long to wait in between.
@@ -81,8 +81,8 @@ impl Retry {
         let wanted = reply.and_then(|reply| self.wanted_by(reply));
         Some(match wanted {
             // Not before, and not all at once.
-            Some(wanted) => wanted.saturating_add((wanted / 8).mul_f64(random())),
-            None => wait - (wait / 2).mul_f64(random()),
+            Some(wanted) => wanted.saturating_add((wanted / 8).mul_f64(fraction())),
+            None => wait - (wait / 2).mul_f64(fraction()),
         })
     }
 
@@ -131,11 +131,10 @@ fn time_in(text: &str) -> Option<Duration> {
     })
 }
 
-/// From 0 to 1. The host's random numbers are behind it, by way of the standard
-/// library.
-pub(super) fn random() -> f64 {
-    let bits = RandomState::new().build_hasher().finish() >> 11;
+/// From 0 to 1.
+fn fraction() -> f64 {
     // 53 bits: what a double can hold.
+    let bits = random() >> 11;
     #[allow(clippy::cast_precision_loss, reason = "it has no more than fit")]
     let fraction = bits as f64 / (1_u64 << 53) as f64;
     fraction
