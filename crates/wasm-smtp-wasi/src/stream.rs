@@ -4,9 +4,13 @@ use futures_io::{AsyncRead, AsyncWrite};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-#[cfg(feature = "tls")]
-use tls_pump::TlsStream;
 use wasi_net::TcpStream;
+#[cfg(feature = "tls")]
+use {
+    crate::{Phase, WasiSmtpError},
+    std::time::Duration,
+    tls_pump::{Engine, TlsStream},
+};
 
 #[derive(Debug)]
 pub(crate) enum Stream {
@@ -37,6 +41,21 @@ fn poll_task<S: AsyncRead + AsyncWrite + Unpin>(
         Task::Flush => stream.poll_flush(cx).map_ok(|()| 0),
         Task::Close => stream.poll_close(cx).map_ok(|()| 0),
     }
+}
+
+/// Does the handshake, in its time.
+#[cfg(feature = "tls")]
+pub(crate) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+    engine: Engine,
+    stream: S,
+    time: Duration,
+) -> Result<TlsStream<S>, WasiSmtpError> {
+    let mut stream = TlsStream::with_engine(engine, stream);
+    wasi_net::timeout(time, stream.handshake())
+        .await
+        .map_err(|elapsed| WasiSmtpError::timeout(Phase::Tls, elapsed.into()))?
+        .map_err(WasiSmtpError::of_tls)?;
+    Ok(stream)
 }
 
 impl Stream {

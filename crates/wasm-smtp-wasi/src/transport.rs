@@ -12,10 +12,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-#[cfg(feature = "tls")]
-use tls_pump::{ConnectionInfo, Engine, TlsConfig, TlsStream};
 use wasi_net::Deadline;
 use wasm_smtp::{IoError, Transport};
+#[cfg(feature = "tls")]
+use {
+    crate::stream::handshake,
+    tls_pump::{ConnectionInfo, Engine, TlsConfig},
+};
 
 /// A connection over WASI, in plaintext or in TLS.
 ///
@@ -354,12 +357,7 @@ impl Connection {
             return Err(WasiSmtpError::poisoned());
         };
         stream.set_write_timeout(None);
-        let mut stream = TlsStream::with_engine(engine, stream);
-        let time = self.time_of(Phase::Tls);
-        let handshake = wasi_net::timeout(time, stream.handshake()).await;
-        handshake
-            .map_err(|elapsed| WasiSmtpError::timeout(Phase::Tls, elapsed.into()))?
-            .map_err(WasiSmtpError::of_tls)?;
+        let stream = handshake(engine, stream, self.time_of(Phase::Tls)).await?;
         self.stream = Stream::Tls(Box::new(stream));
         self.dialogue.secured();
         Ok(())

@@ -1,13 +1,14 @@
 //! How a mailer gets its connections: over WASI, or as a test likes.
 
 use super::server::{Security, Server};
+use crate::stream::handshake;
 use crate::{ConnectOptions, Phase, WasiSmtpError, WasiTarget};
 use futures_io::{AsyncRead, AsyncWrite};
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
-use tls_pump::{ConnectionInfo, Engine, TlsStream};
+use tls_pump::{ConnectionInfo, Engine};
 
 /// A future in a box.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -95,12 +96,7 @@ impl WasiConnect {
         local_addr: Option<IpAddr>,
     ) -> Result<Connection, WasiSmtpError> {
         let engine = engine.map_err(WasiSmtpError::of_tls)?;
-        let mut stream = TlsStream::with_engine(engine, stream);
-        let time = self.options.timeouts.of(Phase::Tls);
-        wasi_net::timeout(time, stream.handshake())
-            .await
-            .map_err(|elapsed| WasiSmtpError::timeout(Phase::Tls, elapsed.into()))?
-            .map_err(WasiSmtpError::of_tls)?;
+        let stream = handshake(engine, stream, self.options.timeouts.of(Phase::Tls)).await?;
         let exporter = stream.tls_exporter();
         Ok(Connection {
             security: smtp_session::Security::Tls { exporter },
