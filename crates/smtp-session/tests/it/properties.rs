@@ -1,8 +1,6 @@
 //! What holds with any server: any replies, any splits, any faults.
 
-mod peer;
-
-use peer::{Act, Peer, Shape, Stream, try_now};
+use crate::peer::{Act, Mail, Shape, Stream, mails, rules, scripted, shaped, try_now, wire};
 use proptest::prelude::*;
 use smtp_session::{
     Address, Body, Delivery, Envelope, Error, Form, Options, Outcome, Protocol, Receipt, Security,
@@ -60,9 +58,9 @@ fn replies() -> impl Strategy<Value = Act> {
         Just("250-one\r\n550 two"),
     ];
     prop_oneof![
-        10 => reply.prop_map(peer::say),
-        1 => Just(Act::Hush),
-        1 => Just(Act::End),
+        10 => reply.prop_map(crate::peer::say),
+        1 => Just(crate::peer::hush()),
+        1 => Just(crate::peer::end()),
     ]
 }
 
@@ -109,6 +107,7 @@ fn shapes() -> impl Strategy<Value = Shape> {
             read_len,
             write_len,
             broken_at,
+            keep_wire: true,
         })
 }
 
@@ -142,17 +141,18 @@ impl Case {
     fn run(&self) -> Option<(Result<Receipt, Error>, Stream)> {
         let acts = self.acts.clone();
         let mut line = 0;
-        let mut peer = Peer::new(&self.extensions, move |_| {
-            line += 1;
-            let act = acts.iter().find(|(at, _)| at + 1 == line);
-            act.map_or(Act::Good, |(_, act)| act.clone())
-        });
+        let mut rules = rules(&self.extensions);
         let mut options = Options::default();
         if self.lmtp {
-            peer = peer.lmtp();
+            rules = rules.lmtp();
             options = options.protocol(Protocol::Lmtp);
         }
-        let stream = Stream::shaped(peer, self.shape);
+        let peer = scripted(rules, move |_| {
+            line += 1;
+            let (_, act) = acts.iter().find(|(at, _)| at + 1 == line)?;
+            act.clone()
+        });
+        let stream = shaped(&peer, self.shape);
         let security = Security::Tls { exporter: None };
         let session = Session::with_options(stream.clone(), security, options);
         let mut session = session.with_deadlines(|_| Box::pin(ready(())));
@@ -187,10 +187,8 @@ impl Case {
 /// server has or would have read.
 fn was_offered(stream: &Stream) -> bool {
     stream.see(|link| {
-        let mut wire = link.peer.read.clone();
-        wire.extend(link.waiting());
-        wire.extend(&link.offered);
-        peer::has_end(&wire)
+        let wire = [&link.wire[..], &link.offered].concat();
+        crate::peer::has_end(&wire)
     })
 }
 
@@ -200,18 +198,17 @@ proptest! {
     #[test]
     fn claims_are_true(case in cases()) {
         let Some((result, stream)) = case.run() else { return Ok(()) };
-        let mails = stream.mails();
-        let good = |reply: &str| reply.lines().any(|line| line.starts_with('2') && !line.starts_with("221"));
+        let mails = mails(&stream);
         // What the server took over, whether or not its reply came through.
-        let is_taken = |mail: &peer::Mail| good(&mail.reply) && !mail.to.is_empty() && !mail.data.is_empty();
-        let taken = mails.iter().any(is_taken);
+        let good = |mail: &Mail| mail.is_taken() && !mail.reply.starts_with("221");
+        let taken = mails.iter().any(|mail| good(mail) && !mail.content.is_empty());
         match &result {
             Ok(receipt) => {
                 prop_assert!(receipt.reply().is_positive());
                 prop_assert!(taken, "a receipt for no mail");
                 let delivered = receipt.outcomes().filter(|(_, one)| **one == Outcome::Delivered);
-                let delivered: Vec<_> = delivered.map(|(to, _)| format!("<{to}>")).collect();
-                let to = &mails[0].to;
+                let delivered: Vec<_> = delivered.map(|(to, _)| to.to_string()).collect();
+                let to = &mails[0].recipients;
                 prop_assert!(delivered.iter().all(|one| to.contains(one)), "{delivered:?} {to:?}");
                 if !case.lmtp {
                     prop_assert_eq!(&delivered, to);
@@ -220,7 +217,7 @@ proptest! {
                     true => case.body.clone(),
                     false => normalized(&case.body),
                 };
-                prop_assert_eq!(&mails[0].data, &expected);
+                prop_assert_eq!(&mails[0].content, &expected);
             }
             Err(error) => match error.delivery() {
                 Delivery::Sent => prop_assert!(false, "an error of a mail that was sent"),
@@ -236,11 +233,7 @@ proptest! {
         // Its bodies are any bytes.
         case.extensions.retain(|name| *name != "BINARYMIME");
         let Some((_, stream)) = case.run() else { return Ok(()) };
-        let wire = stream.see(|link| {
-            let mut wire = link.peer.read.clone();
-            wire.extend(link.waiting());
-            wire
-        });
+        let wire = wire(&stream);
         prop_assert!(!wire.contains(&0));
         for (at, &b) in wire.iter().enumerate() {
             match b {

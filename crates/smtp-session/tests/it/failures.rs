@@ -1,9 +1,9 @@
 //! What is refused, by either side, and what is said of the mail then.
 
-mod peer;
-
-use peer::client::{FULL, PIPELINED, TLS, at, envelope, is_at, open, send};
-use peer::{Act, Peer, Shape, Stream, now, say};
+use crate::peer::{
+    FULL, PIPELINED, Shape, TLS, at, connect, envelope, good, is_at, lines, mails, now, open, say,
+    send, server, shaped, wire,
+};
 use smtp_session::{
     Body, BodyError, Delivery, ErrorKind, Extension, Form, Phase, Security, Session,
 };
@@ -24,16 +24,16 @@ fn each_refusal_is_named_and_the_session_goes_on() {
     for extensions in [&FULL[..], &PIPELINED, &[]] {
         for (line, reply, phase, is_transient) in cases {
             let line = match (line, extensions.contains(&"CHUNKING")) {
-                ("END", true) => "LAST",
+                ("END", true) => ".",
                 ("END", false) => ".",
                 _ => line,
             };
             let mut first = true;
-            let peer = Peer::new(extensions, move |said| match is_at(said, line) {
+            let peer = server(extensions, move |said| match is_at(said, line) {
                 true if std::mem::take(&mut first) => say(reply),
-                _ => Act::Good,
+                _ => None,
             });
-            let (stream, mut session) = open(peer);
+            let (stream, mut session) = open(&peer);
             let error = send(&mut session, &["a@b"], "x").expect_err("a refusal");
             assert_eq!(error.delivery(), Delivery::NotSent, "{line} {reply}");
             assert_eq!(error.phase(), phase, "{line} {reply}");
@@ -47,10 +47,10 @@ fn each_refusal_is_named_and_the_session_goes_on() {
             assert!(session.is_usable());
             let next = send(&mut session, &["a@b"], "y");
             assert!(next.is_ok_and(|receipt| receipt.is_complete()));
-            let reset = stream.lines().iter().filter(|line| *line == "RSET").count();
+            let reset = lines(&stream).iter().filter(|line| *line == "RSET").count();
             assert_eq!(reset, 1);
             assert_eq!(
-                stream.mails().last().map(|mail| mail.data.clone()),
+                mails(&stream).last().map(|mail| mail.content.clone()),
                 Some(b"y\r\n".to_vec())
             );
         }
@@ -61,21 +61,21 @@ fn each_refusal_is_named_and_the_session_goes_on() {
 fn when_all_recipients_are_refused_no_byte_of_the_mail_leaves_after_data() {
     for extensions in [&PIPELINED[..], &[]] {
         for data in ["503 no recipients", "354 go on"] {
-            let peer = Peer::new(extensions, move |line| match line {
+            let peer = server(extensions, move |line| match line {
                 "RCPT TO:<a@b>" => say("550 5.1.1 no"),
                 "RCPT TO:<c@d>" => say("452 4.2.2 full"),
                 "DATA" => say(data),
                 "." => say("554 nobody"),
-                _ => Act::Good,
+                _ => None,
             });
-            let (stream, mut session) = open(peer);
+            let (stream, mut session) = open(&peer);
             let error = send(&mut session, &["a@b", "c@d"], "secret").expect_err("refused");
             assert!(matches!(error.kind(), ErrorKind::NoRecipients));
             assert_eq!(error.delivery(), Delivery::NotSent);
             assert!(error.is_transient(), "one of them may be taken later");
             let codes: Vec<_> = error.refused().map(|(_, reply)| reply.code()).collect();
             assert_eq!(codes, [550, 452]);
-            let read = stream.see(|link| link.peer.read.clone());
+            let read = wire(&stream);
             assert!(!String::from_utf8_lossy(&read).contains("secret"));
             assert!(session.is_usable());
             now(session.noop()).expect("in step");
@@ -86,12 +86,12 @@ fn when_all_recipients_are_refused_no_byte_of_the_mail_leaves_after_data() {
 #[test]
 fn a_mail_that_nobody_gets_but_the_server_takes_may_be_sent() {
     for extensions in [&FULL[..], &PIPELINED] {
-        let peer = Peer::new(extensions, |line| match line {
+        let peer = server(extensions, |line| match line {
             "RCPT TO:<a@b>" => say("550 no"),
-            "LAST" => say("250 taken"),
-            _ => Act::Good,
+            "." => say("250 taken"),
+            _ => None,
         });
-        let (_, mut session) = open(peer);
+        let (_, mut session) = open(&peer);
         let error = send(&mut session, &["a@b"], "x").expect_err("refused");
         let chunked = extensions.len() > 1;
         let claim = if chunked {
@@ -120,7 +120,7 @@ fn an_early_reply_ends_the_upload() {
                 buffer_len: 4096,
                 ..Shape::default()
             };
-            let stream = Stream::shaped(Peer::new(extensions, at(line, say(&text))), shape);
+            let stream = shaped(&server(extensions, at(line, say(&text))), shape);
             let mut session = Session::new(stream.clone(), TLS);
             now(session.hello("client.example")).expect("EHLO");
             let line = "x".repeat(70) + "\r\n";
@@ -161,18 +161,18 @@ fn a_chunk_that_is_refused_while_nothing_is_under_way_leaves_a_session() {
             std::task::Poll::Ready(Ok(len))
         }
     }
-    let (stream, mut session) = open(Peer::new(&FULL, at("CHUNK", say("552 5.3.4 too big"))));
+    let (stream, mut session) = open(&server(&FULL, at("CHUNK", say("552 5.3.4 too big"))));
     let body = Body::stream(Stalls(40_000));
     let error = now(session.send(&envelope(&["a@b"]), body)).expect_err("refused");
     assert_eq!(error.phase(), Phase::DataBlock);
     assert!(session.is_usable());
     assert!(send(&mut session, &["a@b"], "y").is_ok());
-    assert_eq!(stream.mails().len(), 1);
+    assert_eq!(mails(&stream).len(), 1);
 }
 
 #[test]
 fn what_the_server_cannot_do_is_known_before_anything_is_sent() {
-    let (stream, mut session) = open(Peer::good(&["SIZE 100", "PIPELINING"]));
+    let (stream, mut session) = open(&good(&["SIZE 100", "PIPELINING"]));
     let long = "x".repeat(98) + "\r\n";
     assert!(
         send(&mut session, &["a@b"], &long).is_ok(),
@@ -202,15 +202,14 @@ fn what_the_server_cannot_do_is_known_before_anything_is_sent() {
     ));
     let error = send(&mut session, &[], "x").expect_err("nobody");
     assert!(matches!(error.kind(), ErrorKind::Invalid(_)));
-    assert_eq!(stream.mails().len(), 1);
-    let sent = stream
-        .lines()
+    assert_eq!(mails(&stream).len(), 1);
+    let sent = lines(&stream)
         .iter()
         .filter(|line| line.starts_with("MAIL"))
         .count();
     assert_eq!(sent, 1);
 
-    let stream = Stream::new(Peer::good(&["REQUIRETLS"]));
+    let stream = connect(&good(&["REQUIRETLS"]));
     let mut session = Session::new(stream, Security::Plaintext);
     now(session.hello("client.example")).expect("EHLO");
     let required = envelope(&["a@b"]).require_tls();
@@ -222,27 +221,27 @@ fn what_the_server_cannot_do_is_known_before_anything_is_sent() {
 #[test]
 fn a_mail_beyond_ascii_is_encoded_for_a_server_that_takes_none() {
     for (extensions, encoded) in [(&FULL[..3], true), (&FULL, false), (&[], true)] {
-        let (stream, mut session) = open(Peer::good(extensions));
+        let (stream, mut session) = open(&good(extensions));
         let body = "Subject: x\r\n\r\nf\u{fc}r\r\n";
         let body = Body::bytes(body).form(Form::default().reencode());
         let receipt = now(session.send(&envelope(&["a@b"]), body));
         assert!(receipt.is_ok_and(|receipt| receipt.is_complete()));
-        let mail = &stream.mails()[0].data;
+        let mail = &mails(&stream)[0].content;
         assert_eq!(mail.is_ascii(), encoded);
         assert_eq!(mail.ends_with(b"\r\n\r\nf=C3=BCr\r\n"), encoded);
-        let line = &stream.lines()[1];
+        let line = &lines(&stream)[1];
         assert_eq!(line.contains("BODY=8BITMIME"), !encoded);
         let len = format!("SIZE={}", mail.len());
         assert_eq!(line.contains(&len), extensions.contains(&"SIZE 1000000"));
     }
-    let (stream, mut session) = open(Peer::good(&[]));
+    let (stream, mut session) = open(&good(&[]));
     let body = Body::bytes("Subject: \u{fc}\r\n\r\nx").form(Form::default().reencode());
     let error = now(session.send(&envelope(&["a@b"]), body)).expect_err("no encoding for it");
     assert!(matches!(
         error.kind(),
         ErrorKind::Body(BodyError::EightBit { line: 1 })
     ));
-    assert_eq!(stream.lines().len(), 1);
+    assert_eq!(lines(&stream).len(), 1);
 }
 
 /// Behind what was looked at first, a fault ends the connection without a final
@@ -251,7 +250,7 @@ fn a_mail_beyond_ascii_is_encoded_for_a_server_that_takes_none() {
 fn a_fault_deep_in_a_stream_is_never_delivered() {
     for extensions in [&FULL[..3], &PIPELINED] {
         for fault in [&b"a\rb"[..], b"\0", b"\xff", &[b'x'; 999], b"TOO LONG"] {
-            let (stream, mut session) = open(Peer::good(extensions));
+            let (stream, mut session) = open(&good(extensions));
             let mut body = b"line\r\n".repeat(20_000);
             if fault == b"TOO LONG" {
                 body = b"line\r\n".repeat(200_000);
@@ -269,7 +268,7 @@ fn a_fault_deep_in_a_stream_is_never_delivered() {
                 ErrorKind::Body(_) | ErrorKind::TooLarge { .. }
             ));
             assert!(!session.is_usable());
-            assert!(stream.mails().is_empty());
+            assert!(mails(&stream).is_empty());
         }
     }
     struct Broken;
@@ -282,17 +281,17 @@ fn a_fault_deep_in_a_stream_is_never_delivered() {
             std::task::Poll::Ready(Err(io::ErrorKind::InvalidData.into()))
         }
     }
-    let (stream, mut session) = open(Peer::good(&FULL));
+    let (stream, mut session) = open(&good(&FULL));
     let error = now(session.send(&envelope(&["a@b"]), Body::stream(Broken))).expect_err("broken");
     assert!(matches!(error.kind(), ErrorKind::BodyRead(_)));
     assert!(session.is_usable(), "nothing was sent");
-    assert_eq!(stream.lines().len(), 1);
+    assert_eq!(lines(&stream).len(), 1);
 }
 
 #[test]
 fn no_error_shows_an_address_or_the_mail() {
     let refusal = say("550 5.1.1 <alice@example.com>: \u{1b}[2Junknown");
-    let (_, mut session) = open(Peer::new(&FULL, at("RCPT TO:<alice@example.com>", refusal)));
+    let (_, mut session) = open(&server(&FULL, at("RCPT TO:<alice@example.com>", refusal)));
     let error = send(&mut session, &["alice@example.com"], "private").expect_err("refused");
     for shown in [
         error.to_string(),

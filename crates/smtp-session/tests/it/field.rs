@@ -1,10 +1,10 @@
 //! What servers in the field do, each seen on a real one, and borne here. The
 //! numbers are those of the list that the mail lab keeps of them.
 
-mod peer;
-
-use peer::client::{FULL, PIPELINED, TLS, at, envelope, open, send};
-use peer::{Act, Peer, Shape, Stream, now, say};
+use crate::peer::{
+    FULL, PIPELINED, Shape, TLS, at, connect, end, envelope, good, hush, lines, mails, now, open,
+    say, send, server, shaped, wire, write,
+};
 use smtp_session::{
     Address, Body, Credentials, Delivery, Envelope, ErrorKind, Extension, Form, LineEnds,
     Mechanism, Options, Ret, Security, Session,
@@ -19,19 +19,19 @@ fn password() -> Credentials {
 #[test]
 fn capabilities_of_each_phase() {
     let mut asked = 0;
-    let peer = Peer::new(&["STARTTLS"], move |line| {
+    let peer = server(&["STARTTLS"], move |line| {
         if !line.starts_with("EHLO") {
-            return Act::Good;
+            return None;
         }
         asked += 1;
         match asked {
-            1 => Act::Good,
-            2 => Act::Say("250-hi\r\n250 AUTH PLAIN\r\n".to_owned()),
-            3 => Act::Say("250-hi\r\n250-AUTH\r\n250-SMTPUTF8\r\n250 DSN\r\n".to_owned()),
+            1 => None,
+            2 => write("250-hi\r\n250 AUTH PLAIN\r\n"),
+            3 => write("250-hi\r\n250-AUTH\r\n250-SMTPUTF8\r\n250 DSN\r\n"),
             _ => say("503 asked already"),
         }
     });
-    let stream = Stream::new(peer);
+    let stream = connect(&peer);
     let mut plain = Session::new(stream.clone(), Security::Plaintext);
     now(plain.hello("client.example")).expect("EHLO");
     assert!(!plain.capabilities().has(Extension::Auth));
@@ -50,12 +50,12 @@ fn capabilities_of_each_phase() {
 /// Point 2. AUTH lines over 512 octets are refused.
 #[test]
 fn long_tokens_leave_behind_the_challenge() {
-    let peer = Peer::new(&["AUTH XOAUTH2"], |line| match line {
+    let peer = server(&["AUTH XOAUTH2"], |line| match line {
         "AUTH XOAUTH2" => say("334 "),
         _ if line.starts_with("AUTH") => say("500 5.5.2 line too long"),
-        _ => Act::Good,
+        _ => None,
     });
-    let (_, mut session) = open(peer);
+    let (_, mut session) = open(&peer);
     let token = Credentials::oauth_token("user", &"t".repeat(2000)).expect("credentials");
     now(session.authenticate(&token)).expect("AUTH");
 }
@@ -65,9 +65,9 @@ fn long_tokens_leave_behind_the_challenge() {
 #[test]
 fn prompts_of_any_kind() {
     let mut step = 0;
-    let peer = Peer::new(&["AUTH LOGIN"], move |line| {
+    let peer = server(&["AUTH LOGIN"], move |line| {
         if line == "GREETING" || line.starts_with("EHLO") {
-            return Act::Good;
+            return None;
         }
         step += 1;
         match step {
@@ -76,15 +76,15 @@ fn prompts_of_any_kind() {
             _ => say("235 in"),
         }
     });
-    let (_, mut session) = open(peer);
+    let (_, mut session) = open(&peer);
     now(session.authenticate(&password())).expect("AUTH");
 
-    let peer = Peer::new(&["AUTH XOAUTH2"], |line| match line {
+    let peer = server(&["AUTH XOAUTH2"], |line| match line {
         "" => say("535 5.7.8 no"),
         _ if line.starts_with("AUTH") => say("334 eyJzdGF0dXMiOiI0MDAifQ=="),
-        _ => Act::Good,
+        _ => None,
     });
-    let (_, mut session) = open(peer);
+    let (_, mut session) = open(&peer);
     let token = Credentials::oauth_token("user", "old").expect("credentials");
     let error = now(session.authenticate(&token)).expect_err("refused");
     assert_eq!(error.reply().map(|reply| reply.code()), Some(535));
@@ -95,18 +95,18 @@ fn prompts_of_any_kind() {
 /// takes a password in clear. Only the client can keep it to itself.
 #[test]
 fn a_password_is_kept_before_tls() {
-    let stream = Stream::new(Peer::good(&["AUTH PLAIN LOGIN"]));
+    let stream = connect(&good(&["AUTH PLAIN LOGIN"]));
     let mut session = Session::new(stream.clone(), Security::Plaintext);
     now(session.hello("client.example")).expect("EHLO");
     let error = now(session.authenticate(&password())).expect_err("plaintext");
     assert!(matches!(error.kind(), ErrorKind::PlaintextAuth));
-    assert_eq!(stream.lines().len(), 1);
+    assert_eq!(lines(&stream).len(), 1);
 
     let refuse = |line: &str| match line.starts_with("AUTH") {
         true => say("538 5.7.11 encryption required"),
-        false => Act::Good,
+        false => None,
     };
-    let stream = Stream::new(Peer::new(&["AUTH PLAIN"], refuse));
+    let stream = connect(&server(&["AUTH PLAIN"], refuse));
     let allowed = Options::default().allow_plaintext_auth(true);
     let mut session = Session::with_options(stream, Security::Plaintext, allowed);
     now(session.hello("client.example")).expect("EHLO");
@@ -124,13 +124,13 @@ fn nothing_is_sent_too_early() {
             write_len: 1,
             ..Shape::default()
         };
-        let stream = Stream::shaped(Peer::new(extensions, at(".", Act::Hush)), shape);
+        let stream = shaped(&server(extensions, at(".", hush())), shape);
         let expire = |_| Box::pin(std::future::ready(()));
         let mut session = Session::new(stream.clone(), TLS).with_deadlines(expire);
         now(session.hello("client.example")).expect("EHLO");
         let last = now(session.send_and_quit(&envelope(&["a@b"]), Body::bytes("x")));
         assert_eq!(last.expect_err("no reply").delivery(), Delivery::MaybeSent);
-        let wire = stream.see(|link| link.peer.read.clone());
+        let wire = wire(&stream);
         assert!(wire.ends_with(b"x\r\n.\r\n"), "{extensions:?}");
     }
 }
@@ -139,29 +139,29 @@ fn nothing_is_sent_too_early() {
 /// that LF, dot, CR LF ends the mail.
 #[test]
 fn no_server_sees_a_bare_lf() {
-    let (stream, mut session) = open(Peer::good(&[]));
+    let (stream, mut session) = open(&good(&[]));
     assert!(send(&mut session, &["a@b"], "one\n.\r\ntwo\n").is_ok());
-    assert_eq!(stream.mails()[0].data, b"one\r\n.\r\ntwo\r\n");
+    assert_eq!(mails(&stream)[0].content, b"one\r\n.\r\ntwo\r\n");
     let strict = Form::default().line_ends(LineEnds::Crlf);
     let body = Body::bytes("one\n.\r\ntwo\r\n").form(strict);
     let error = now(session.send(&envelope(&["a@b"]), body)).expect_err("a bare LF");
     assert!(matches!(error.kind(), ErrorKind::Body(_)));
-    assert_eq!(stream.mails().len(), 1);
+    assert_eq!(mails(&stream).len(), 1);
 }
 
 /// Point 7. Lines over 992 or 998 octets are broken or refused (500, 534).
 #[test]
 fn long_lines_do_not_leave() {
-    let (stream, mut session) = open(Peer::good(&FULL));
+    let (stream, mut session) = open(&good(&FULL));
     let error = send(&mut session, &["a@b"], &"x".repeat(999)).expect_err("too long");
     assert!(
         error
             .to_string()
             .starts_with("line 1 of the mail is longer than 998")
     );
-    assert_eq!(stream.lines().len(), 1);
-    let refuse = Peer::new(&FULL, at("LAST", say("534 5.3.4 line too long")));
-    let (_, mut session) = open(refuse);
+    assert_eq!(lines(&stream).len(), 1);
+    let refuse = server(&FULL, at(".", say("534 5.3.4 line too long")));
+    let (_, mut session) = open(&refuse);
     let error = send(&mut session, &["a@b"], &"x".repeat(995)).expect_err("refused");
     assert_eq!(error.delivery(), Delivery::NotSent);
 }
@@ -176,21 +176,21 @@ fn recipients_beyond_the_servers_limit_are_named() {
     ] {
         for extensions in [&["PIPELINING", "CHUNKING", "LIMITS RCPTMAX=1"][..], &[]] {
             let mut seen = 0;
-            let peer = Peer::new(extensions, move |line| {
+            let peer = server(extensions, move |line| {
                 seen += usize::from(line.starts_with("RCPT"));
                 match line.starts_with("RCPT") && seen > most {
                     true => say(refusal),
-                    false => Act::Good,
+                    false => None,
                 }
             });
-            let (stream, mut session) = open(peer);
+            let (stream, mut session) = open(&peer);
             let to = (0..most + 7).fold(Envelope::null_sender(), |envelope, n| {
                 envelope.to(Address::new(&format!("r{n}@example.com")).expect("an address"))
             });
             let receipt = now(session.send(&to, Body::bytes("x"))).expect("a receipt");
             assert_eq!(receipt.refused().count(), 7);
             assert!(receipt.refused().all(|(_, reply)| reply.is_transient()));
-            assert_eq!(stream.mails()[0].to.len(), most);
+            assert_eq!(mails(&stream)[0].recipients.len(), most);
         }
     }
 }
@@ -201,16 +201,16 @@ fn recipients_beyond_the_servers_limit_are_named() {
 fn refusals_of_strangers() {
     for extensions in [&FULL[..], &[]] {
         for reply in ["530 5.7.0 x", "535 x", "550 x", "503 x"] {
-            let (_, mut session) = open(Peer::new(extensions, at("MAIL FROM:<>", say(reply))));
+            let (_, mut session) = open(&server(extensions, at("MAIL FROM:<>", say(reply))));
             let error = send(&mut session, &["a@b"], "x").expect_err("refused");
             assert!(matches!(error.kind(), ErrorKind::Refused(_)));
             assert!(!error.is_transient() && session.is_usable());
         }
-        let (_, mut session) = open(Peer::new(extensions, at("RCPT TO:<a@b>", say("554 x"))));
+        let (_, mut session) = open(&server(extensions, at("RCPT TO:<a@b>", say("554 x"))));
         let error = send(&mut session, &["a@b"], "x").expect_err("refused");
         assert!(matches!(error.kind(), ErrorKind::NoRecipients));
-        for (act, closing) in [(say("421 too many errors"), true), (Act::End, false)] {
-            let (_, mut session) = open(Peer::new(&[], at("RSET", act)));
+        for (act, closing) in [(say("421 too many errors"), true), (end(), false)] {
+            let (_, mut session) = open(&server(&[], at("RSET", act)));
             let error = now(session.reset()).expect_err("over");
             assert_eq!(matches!(error.kind(), ErrorKind::Closing(_)), closing);
             assert_eq!(matches!(error.kind(), ErrorKind::Closed), !closing);
@@ -228,14 +228,14 @@ fn codes_outside_the_book() {
         ("524 x", false),
         ("540", false),
     ] {
-        let (_, mut session) = open(Peer::new(&["SIZE", "PIPELINING"], at(".", say(reply))));
+        let (_, mut session) = open(&server(&["SIZE", "PIPELINING"], at(".", say(reply))));
         assert_eq!(session.capabilities().size_limit(), None);
         let error = send(&mut session, &["a@b"], "x").expect_err("refused");
         assert_eq!(error.is_transient(), transient, "{reply}");
         assert_eq!(error.reply().and_then(|reply| reply.enhanced()), None);
     }
     // Too long, said behind the mail only.
-    let (_, mut session) = open(Peer::new(&["SIZE 9"], at(".", say("552 5.3.4 too big"))));
+    let (_, mut session) = open(&server(&["SIZE 9"], at(".", say("552 5.3.4 too big"))));
     let stream = Body::stream(&b"12345"[..]);
     let error = now(session.send(&envelope(&["a@b"]), stream)).expect_err("refused");
     assert_eq!(error.reply().map(|reply| reply.code()), Some(552));
@@ -245,11 +245,11 @@ fn codes_outside_the_book() {
 /// session is well over.
 #[test]
 fn an_end_without_ceremony() {
-    for act in [Act::Good, say("221-bye\r\n221 now")] {
-        let (_, session) = open(Peer::new(&[], at("QUIT", act)));
+    for act in [None, say("221-bye\r\n221 now")] {
+        let (_, session) = open(&server(&[], at("QUIT", act)));
         now(session.quit()).expect("QUIT");
     }
-    let (_, session) = open(Peer::new(&[], at("QUIT", Act::End)));
+    let (_, session) = open(&server(&[], at("QUIT", end())));
     let error = now(session.quit()).expect_err("no reply");
     assert!(matches!(error.kind(), ErrorKind::Closed));
 }
@@ -259,13 +259,13 @@ fn an_end_without_ceremony() {
 #[cfg(feature = "scram")]
 #[test]
 fn the_servers_signature_has_a_challenge_of_its_own() {
-    let peer = Peer::new(&["AUTH SCRAM-SHA-256"], |line| {
+    let peer = server(&["AUTH SCRAM-SHA-256"], |line| {
         match line.starts_with("AUTH") {
             true => say("235 2.7.0 in"),
-            false => Act::Good,
+            false => None,
         }
     });
-    let (_, mut session) = open(peer);
+    let (_, mut session) = open(&peer);
     let error = now(session.authenticate(&password())).expect_err("no signature");
     assert!(matches!(error.kind(), ErrorKind::Auth(_)));
     assert_eq!(session.mechanism(), None);

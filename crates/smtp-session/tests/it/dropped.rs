@@ -1,17 +1,14 @@
 //! Streams that hesitate, and futures that are dropped at each moment.
 
-mod peer;
-
+use crate::peer::hesitant::Hesitant;
+use crate::peer::{FULL, PIPELINED, Shape, TLS, envelope, good, has_end, mails, shaped, wire};
 use futures_lite::future::block_on;
-use peer::client::{FULL, PIPELINED, TLS, envelope};
-use peer::hesitant::Hesitant;
-use peer::{Peer, Shape, Stream, has_end};
 use smtp_session::{Body, Delivery, ErrorKind, Session};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 fn open(extensions: &[&str], shape: Shape) -> Session<Hesitant> {
-    let stream = Stream::shaped(Peer::good(extensions), shape);
+    let stream = shaped(&good(extensions), shape);
     let mut session = Session::new(Hesitant::new(stream), TLS);
     block_on(session.hello("client.example")).expect("EHLO");
     session
@@ -23,12 +20,14 @@ const SHAPES: [Shape; 2] = [
         read_len: usize::MAX,
         write_len: usize::MAX,
         broken_at: None,
+        keep_wire: true,
     },
     Shape {
         buffer_len: 256,
         read_len: 7,
         write_len: 11,
         broken_at: None,
+        keep_wire: true,
     },
 ];
 
@@ -46,8 +45,8 @@ fn a_stream_that_hesitates_is_waited_for() {
             }
             let stream = session.get_ref().stream.clone();
             block_on(session.quit()).expect("QUIT");
-            assert_eq!(stream.mails().len(), 2);
-            assert!(stream.see(|link| link.closed));
+            assert_eq!(mails(&stream).len(), 2);
+            assert!(stream.see(|link| link.is_closed));
         }
     }
 }
@@ -71,11 +70,7 @@ fn a_future_may_be_dropped_at_each_moment() {
                     assert_eq!(claim, None);
                     break;
                 }
-                let wire = session.get_ref().stream.see(|link| {
-                    let mut wire = link.peer.read.clone();
-                    wire.extend(link.waiting());
-                    wire
-                });
+                let wire = wire(&session.get_ref().stream);
                 match claim {
                     Some(Delivery::NotSent) => assert!(!has_end(&wire), "{polls}"),
                     Some(Delivery::MaybeSent) => {}

@@ -1,17 +1,14 @@
 //! AUTH, and what it changes, in places that are easy to get wrong.
 
-mod peer;
-
+use crate::peer::{at, good, lines, now, open, say, send, server, wire, write};
 use base64ct::{Base64, Encoding as _};
-use peer::client::{at, open, send};
-use peer::{Act, Peer, now, say};
 use smtp_session::{Credentials, Error, Extension, Reply};
 
 /// AUTH behind a transaction that failed.
 #[test]
 fn auth_behind_a_refused_mail_is_not_within_its_transaction() {
     let mut open_mail = false;
-    let peer = Peer::new(&["AUTH PLAIN"], move |line| {
+    let peer = server(&["AUTH PLAIN"], move |line| {
         if line.starts_with("MAIL") {
             open_mail = true;
         }
@@ -27,26 +24,26 @@ fn auth_behind_a_refused_mail_is_not_within_its_transaction() {
         if line.starts_with("AUTH") {
             return say("235 in");
         }
-        Act::Good
+        None
     });
-    let (stream, mut session) = open(peer);
+    let (stream, mut session) = open(&peer);
     send(&mut session, &["a@b"], "x").expect_err("refused");
     assert!(session.is_usable());
     let credentials = Credentials::password("user", "secret").expect("credentials");
     let result = now(session.authenticate(&credentials));
-    assert!(result.is_ok(), "{result:?} {:?}", stream.lines());
+    assert!(result.is_ok(), "{result:?} {:?}", lines(&stream));
 }
 
 /// Secrets that a server repeats.
 fn auth_error(reply: &str) -> Error {
     let reply = reply.to_owned();
-    let peer = Peer::new(&["AUTH PLAIN"], move |line| {
+    let peer = server(&["AUTH PLAIN"], move |line| {
         match line.starts_with("AUTH") {
             true => say(&reply),
-            false => Act::Good,
+            false => None,
         }
     });
-    let (_, mut session) = open(peer);
+    let (_, mut session) = open(&peer);
     let credentials = Credentials::password("user", "secret").expect("credentials");
     now(session.authenticate(&credentials)).expect_err("refused")
 }
@@ -75,7 +72,7 @@ fn a_part_of_what_was_sent_is_not_repeated() {
 fn a_second_ehlo_behind_auth_that_is_answered_by_503_changes_nothing() {
     for helo in ["250 mail.example", "503 5.5.1 twice"] {
         let mut asked = false;
-        let peer = Peer::new(&["AUTH PLAIN", "PIPELINING", "8BITMIME"], move |line| {
+        let peer = server(&["AUTH PLAIN", "PIPELINING", "8BITMIME"], move |line| {
             if line.starts_with("EHLO") && std::mem::replace(&mut asked, true) {
                 return say("503 5.5.1 you have said so already");
             }
@@ -85,17 +82,17 @@ fn a_second_ehlo_behind_auth_that_is_answered_by_503_changes_nothing() {
             if line.starts_with("AUTH") {
                 return say("235 in");
             }
-            Act::Good
+            None
         });
-        let (stream, mut session) = open(peer);
+        let (stream, mut session) = open(&peer);
         let credentials = Credentials::password("user", "secret").expect("credentials");
         now(session.authenticate(&credentials)).expect("in");
         let again = now(session.hello("client.example")).cloned();
-        assert!(again.is_ok(), "{again:?} {:?}", stream.lines());
+        assert!(again.is_ok(), "{again:?} {:?}", lines(&stream));
         assert!(
             session.capabilities().has(Extension::EightBitMime),
             "{:?}",
-            stream.lines()
+            lines(&stream)
         );
     }
 }
@@ -110,20 +107,20 @@ fn what_the_body_needs_is_asked_for_behind_auth_too() {
         ),
     ] {
         let mut asked = false;
-        let peer = Peer::new(&["8BITMIME", "SIZE 1000"], move |line| {
+        let peer = server(&["8BITMIME", "SIZE 1000"], move |line| {
             if line.starts_with("EHLO") && !std::mem::replace(&mut asked, true) {
-                return Act::Say(first.to_owned());
+                return write(first);
             }
             if line.starts_with("AUTH") {
                 return say("235 in");
             }
-            Act::Good
+            None
         });
-        let (stream, mut session) = open(peer);
+        let (stream, mut session) = open(&peer);
         let credentials = Credentials::password("user", "secret").expect("credentials");
         now(session.authenticate(&credentials)).expect("in");
         let result = send(&mut session, &["a@b"], &body);
-        assert!(result.is_ok(), "{result:?} {:?}", stream.lines());
+        assert!(result.is_ok(), "{result:?} {:?}", lines(&stream));
     }
 }
 
@@ -131,9 +128,9 @@ fn what_the_body_needs_is_asked_for_behind_auth_too() {
 #[cfg(feature = "scram")]
 #[test]
 fn a_password_that_scram_does_not_allow_is_the_callers_fault() {
-    let peer = Peer::new(&["AUTH SCRAM-SHA-256"], |line| {
+    let peer = server(&["AUTH SCRAM-SHA-256"], |line| {
         let Some(encoded) = line.strip_prefix("AUTH SCRAM-SHA-256 ") else {
-            return Act::Good;
+            return None;
         };
         let first = String::from_utf8(Base64::decode_vec(encoded).expect("base64")).expect("text");
         let nonce = first.rsplit("r=").next().expect("a nonce");
@@ -142,7 +139,7 @@ fn a_password_that_scram_does_not_allow_is_the_callers_fault() {
             Base64::encode_string(format!("r={nonce}more,s=c2FsdA==,i=4096").as_bytes())
         ))
     });
-    let (_, mut session) = open(peer);
+    let (_, mut session) = open(&peer);
     let credentials = Credentials::password("user", "pass\u{7}word").expect("credentials");
     let error = now(session.authenticate(&credentials)).expect_err("not allowed");
     assert!(
@@ -159,10 +156,10 @@ fn no_field_of_oauthbearer_has_its_separator() {
     let Ok(credentials) = credentials.act_as("x\u{1}host=evil\u{1}") else {
         return;
     };
-    let peer = Peer::new(&["AUTH OAUTHBEARER"], at("none", Act::Good));
-    let (stream, mut session) = open(peer);
+    let peer = server(&["AUTH OAUTHBEARER"], at("none", None));
+    let (stream, mut session) = open(&peer);
     let _ = now(session.authenticate(&credentials));
-    let line = stream.lines().pop().expect("a line");
+    let line = lines(&stream).pop().expect("a line");
     let sent = Base64::decode_vec(line.rsplit(' ').next().expect("a word")).expect("base64");
     let fields = sent.split(|&b| b == 1).count();
     assert_eq!(fields, 4, "{:?}", String::from_utf8_lossy(&sent));
@@ -172,15 +169,15 @@ fn no_field_of_oauthbearer_has_its_separator() {
 #[test]
 fn a_failure_of_xoauth2_may_have_any_text() {
     let mut asked = false;
-    let peer = Peer::new(&["AUTH XOAUTH2"], move |line| match line {
+    let peer = server(&["AUTH XOAUTH2"], move |line| match line {
         _ if line.starts_with("AUTH") => {
             asked = true;
             say("334 {\"status\":\"401\"}")
         }
         "" if asked => say("535 5.7.8 expired"),
-        _ => Act::Good,
+        _ => None,
     });
-    let (_, mut session) = open(peer);
+    let (_, mut session) = open(&peer);
     let credentials = Credentials::oauth_token("user", "tok").expect("credentials");
     let error = now(session.authenticate(&credentials)).expect_err("refused");
     assert_eq!(error.reply().map(Reply::code), Some(535), "{error}");
@@ -189,21 +186,10 @@ fn a_failure_of_xoauth2_may_have_any_text() {
 /// Nothing is sent once what was there is out of step.
 #[test]
 fn no_secret_leaves_behind_a_surplus_reply() {
-    let (stream, mut session) = open(Peer::good(&["AUTH PLAIN"]));
+    let (stream, mut session) = open(&good(&["AUTH PLAIN"]));
     stream.inject("250 surplus\r\n");
     let credentials = Credentials::password("user", "secret").expect("credentials");
     now(session.authenticate(&credentials)).expect_err("out of step");
-    let written: Vec<u8> = stream.see(|link| {
-        link.peer
-            .read
-            .iter()
-            .copied()
-            .chain(link.waiting())
-            .collect()
-    });
-    assert!(
-        !String::from_utf8_lossy(&written).contains("AUTH"),
-        "{:?}",
-        String::from_utf8_lossy(&written)
-    );
+    let wire = String::from_utf8(wire(&stream)).expect("text");
+    assert!(!wire.contains("AUTH"), "{wire}");
 }

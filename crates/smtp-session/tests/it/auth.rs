@@ -1,8 +1,6 @@
 //! AUTH by each mechanism, and how it fails.
 
-mod peer;
-
-use peer::{Act, Peer, Stream, now, say};
+use crate::peer::{Act, Stream, connect, lines, now, say, server};
 use smtp_session::{Credentials, ErrorKind, Mechanism, Options, Phase, Security, Session};
 
 const TLS: Security = Security::Tls { exporter: None };
@@ -28,10 +26,10 @@ fn open_with(
 ) -> (Stream, Session<Stream>) {
     let mut replies: std::collections::VecDeque<_> = replies.iter().map(|text| say(text)).collect();
     let script = move |line: &str| match line.starts_with("EHLO") || line == "GREETING" {
-        true => Act::Good,
-        false => replies.pop_front().unwrap_or(Act::Good),
+        true => None,
+        false => replies.pop_front().unwrap_or(None),
     };
-    let stream = Stream::new(Peer::new(&[offer], script));
+    let stream = connect(&server(&[offer], script));
     let mut session = Session::with_options(stream.clone(), security, options);
     now(session.hello("client.example")).expect("EHLO");
     (stream, session)
@@ -66,7 +64,7 @@ fn the_best_mechanism_of_both_sides_is_used() {
     ] {
         let (stream, mut session) = open(offer, &["235 2.7.0 ok"]);
         let result = now(session.authenticate(&credentials));
-        assert_eq!(stream.lines()[1], line);
+        assert_eq!(lines(&stream)[1], line);
         // LOGIN is not over with its first line.
         assert_eq!(result.is_ok(), !line.ends_with("LOGIN"), "{line}");
     }
@@ -83,7 +81,7 @@ fn login_bears_any_prompt() {
     ] {
         let (stream, mut session) = open("AUTH LOGIN", &[prompts[0], prompts[1], "235 ok"]);
         now(session.authenticate(&password())).expect("a login");
-        assert_eq!(stream.lines()[1..], ["AUTH LOGIN", "dXNlcg==", "c2VjcmV0"]);
+        assert_eq!(lines(&stream)[1..], ["AUTH LOGIN", "dXNlcg==", "c2VjcmV0"]);
         assert_eq!(session.mechanism(), Some(Mechanism::Login));
     }
 }
@@ -99,7 +97,7 @@ fn a_long_initial_response_waits_for_its_challenge() {
         };
         let (stream, mut session) = open("AUTH XOAUTH2", replies);
         now(session.authenticate(&token(&"t".repeat(len)))).expect("a login");
-        let lines = stream.lines();
+        let lines = lines(&stream);
         assert_eq!(lines.len(), if at_once { 2 } else { 3 }, "{len}");
         assert!(lines[1].len() + 2 <= 512, "{len}");
         if !at_once {
@@ -120,7 +118,7 @@ fn a_command_has_at_most_512_octets() {
         let (stream, mut session) = open("AUTH PLAIN", replies);
         let long = Credentials::password("user", &"p".repeat(len)).expect("credentials");
         now(session.authenticate(&long)).expect("a login");
-        let line = &stream.lines()[1];
+        let line = &lines(&stream)[1];
         assert_eq!(line.len() + 2, octets.unwrap_or("AUTH PLAIN\r\n".len()));
     }
 }
@@ -131,7 +129,7 @@ fn a_failure_is_answered_as_the_mechanism_wants() {
         let challenge = "334 eyJzdGF0dXMiOiI0MDEifQ==";
         let (stream, mut session) = open(offer, &[challenge, "535 5.7.8 no", "250 noop"]);
         let error = now(session.authenticate(&token("expired"))).expect_err("refused");
-        assert_eq!(stream.lines()[2], answer);
+        assert_eq!(lines(&stream)[2], answer);
         assert_eq!(error.reply().map(|reply| reply.code()), Some(535));
         assert_eq!(error.phase(), Phase::Auth);
         assert_eq!(error.auth_reason(), Some("{\"status\":\"401\"}"));
@@ -150,7 +148,7 @@ fn another_mechanism_is_tried_only_where_the_first_is_not_to_be_had() {
     for refusal in ["504 5.5.4 no", "534 5.7.9 too weak", "538 5.7.11 no"] {
         let (stream, mut session) = open("AUTH PLAIN LOGIN", &[refusal, "334 ", "334 ", "235 ok"]);
         now(session.authenticate(&password())).expect("a login");
-        assert_eq!(stream.lines()[2], "AUTH LOGIN");
+        assert_eq!(lines(&stream)[2], "AUTH LOGIN");
     }
     for refusal in [
         "535 5.7.8 wrong",
@@ -161,13 +159,13 @@ fn another_mechanism_is_tried_only_where_the_first_is_not_to_be_had() {
         let (stream, mut session) = open("AUTH PLAIN LOGIN", &[refusal]);
         let error = now(session.authenticate(&password())).expect_err("refused");
         assert_eq!(error.is_transient(), refusal.starts_with('4'));
-        assert_eq!(stream.lines().len(), 2, "one attempt");
+        assert_eq!(lines(&stream).len(), 2, "one attempt");
         assert!(session.is_usable());
     }
     let (stream, mut session) = open("AUTH PLAIN", &["504 no"]);
     let error = now(session.authenticate(&password())).expect_err("refused");
     assert!(matches!(error.kind(), ErrorKind::Refused(_)), "{error:?}");
-    assert_eq!(stream.lines().len(), 2);
+    assert_eq!(lines(&stream).len(), 2);
 }
 
 #[test]
@@ -176,7 +174,7 @@ fn no_secret_goes_over_plaintext_unless_allowed() {
         let (stream, mut session) = open_with(offer, &[], Security::Plaintext, Options::default());
         let error = now(session.authenticate(&password())).expect_err("plaintext");
         assert!(matches!(error.kind(), ErrorKind::PlaintextAuth));
-        assert_eq!(stream.lines().len(), 1);
+        assert_eq!(lines(&stream).len(), 1);
         assert!(session.is_usable());
     }
     let allowed = Options::default().allow_plaintext_auth(true);
@@ -199,7 +197,7 @@ fn without_a_common_mechanism_nothing_is_sent() {
         let (stream, mut session) = open(offer, &[]);
         let error = now(session.authenticate(&credentials)).expect_err("none");
         assert!(matches!(error.kind(), ErrorKind::NoMechanism), "{offer}");
-        assert_eq!(stream.lines().len(), 1);
+        assert_eq!(lines(&stream).len(), 1);
         assert!(session.is_usable());
     }
 }
@@ -209,7 +207,7 @@ fn a_server_that_asks_on_and_on_is_left() {
     let (stream, mut session) = open("AUTH XOAUTH2", &["334 "; 100]);
     let error = now(session.authenticate(&token("t"))).expect_err("endless");
     assert!(matches!(error.kind(), ErrorKind::Auth(_)));
-    assert!(stream.lines().len() < 12);
+    assert!(lines(&stream).len() < 12);
     assert!(!session.is_usable());
     let (_, mut session) = open("AUTH PLAIN", &["334 !!!"]);
     let error = now(session.authenticate(&password())).expect_err("no base64");
@@ -322,12 +320,12 @@ mod scram {
             gs2: String::new(),
         }));
         let served = server.clone();
-        let peer = Peer::new(&[offer], move |line| match line {
-            "GREETING" | "NOOP" => Act::Good,
-            _ if line.starts_with("EHLO") => Act::Good,
+        let peer = crate::peer::server(&[offer], move |line| match line {
+            "GREETING" | "NOOP" => None,
+            _ if line.starts_with("EHLO") => None,
             _ => served.lock().expect("no panic").answer(line),
         });
-        let stream = Stream::new(peer);
+        let stream = connect(&peer);
         let mut session = Session::new(stream.clone(), Security::Tls { exporter: ours });
         now(session.hello("client.example")).expect("EHLO");
         (stream, session, server)
@@ -358,7 +356,7 @@ mod scram {
             assert_eq!(session.mechanism(), Some(mechanism));
             assert_eq!(server.lock().expect("no panic").gs2, flag);
             // AUTH, the proof, an empty line.
-            assert_eq!(stream.lines().len(), 4);
+            assert_eq!(lines(&stream).len(), 4);
             now(session.noop()).expect("in step");
         }
     }
@@ -398,6 +396,6 @@ mod scram {
         let bell = Credentials::password("us\u{7}er", "secret").expect("credentials");
         let error = now(session.authenticate(&bell)).expect_err("refused");
         assert!(matches!(error.kind(), ErrorKind::Credentials(_)));
-        assert_eq!(stream.lines().len(), 1);
+        assert_eq!(lines(&stream).len(), 1);
     }
 }

@@ -1,11 +1,11 @@
 //! Places that are easy to get wrong: what is left of an operation, which reply is
 //! whose, and what is shown.
 
-mod peer;
-
+use crate::peer::{
+    FULL, PIPELINED, Server, Shape, Stream, TLS, at, connect, envelope, good, hush, lines, mails,
+    now, open, say, send, server, shaped, try_now, wire, write,
+};
 use futures_io::{AsyncRead, AsyncWrite};
-use peer::client::{FULL, PIPELINED, TLS, at, envelope, open, send};
-use peer::{Act, Peer, Shape, Stream, now, say, try_now};
 use smtp_session::{
     Address, Body, BodyError, Delivery, Engine, Envelope, ErrorKind, MAX_REPLY_LEN, Options, Phase,
     Recipient, Reply, Security, Session,
@@ -22,7 +22,7 @@ fn take(engine: &mut Engine) {
 /// A poisoned session goes on sending the mail that was given up.
 #[test]
 fn a_mail_that_was_given_up_is_not_sent_by_the_next_operation() {
-    let (stream, mut session) = open_shaped(Peer::good(&PIPELINED), 4096);
+    let (stream, mut session) = open_shaped(good(&PIPELINED), 4096);
     // Two parts: behind the first, the second and the dot wait in the engine.
     let mail = ("x".repeat(70) + "\r\n").repeat(1300);
     // The server reads nothing any more once it has asked for the mail.
@@ -39,21 +39,18 @@ fn a_mail_that_was_given_up_is_not_sent_by_the_next_operation() {
         let result = now(session.hello("no name"));
         assert!(result.is_err());
     }
-    let wire: Vec<u8> = stream.inner.see(|link| {
-        let read = link.peer.read.iter().copied();
-        read.chain(link.waiting()).collect()
-    });
-    assert!(!peer::has_end(&wire), "the dot is out all the same");
+    let wire = wire(&stream.inner);
+    assert!(!crate::peer::has_end(&wire), "the dot is out all the same");
     assert_eq!(session.given_up(), Some(Delivery::NotSent));
 }
 
-fn open_shaped(peer: Peer, buffer_len: usize) -> (Stalling, Session<Stalling>) {
+fn open_shaped(server: Server, buffer_len: usize) -> (Stalling, Session<Stalling>) {
     let shape = Shape {
         buffer_len,
         ..Shape::default()
     };
     let stream = Stalling {
-        inner: Stream::shaped(peer, shape),
+        inner: shaped(&server, shape),
         stall: Default::default(),
         budget: Default::default(),
     };
@@ -142,7 +139,7 @@ fn a_surplus_reply_that_comes_in_parts_ends_the_session() {
         read_len: 5,
         ..Shape::default()
     };
-    let stream = Stream::shaped(Peer::good(&[]), shape);
+    let stream = shaped(&good(&[]), shape);
     let mut session = Session::new(stream.clone(), TLS);
     now(session.hello("client.example")).expect("EHLO");
     stream.inject("250 surplus\r\n");
@@ -152,14 +149,11 @@ fn a_surplus_reply_that_comes_in_parts_ends_the_session() {
 /// A reply too many behind a refusal.
 #[test]
 fn a_reply_too_many_behind_a_refusal_is_distrusted_too() {
-    let peer = Peer::new(
+    let peer = server(
         &FULL,
-        at(
-            "LAST",
-            Act::Say("554 5.0.0 for something else\r\n250 queued\r\n".into()),
-        ),
+        at(".", write("554 5.0.0 for something else\r\n250 queued\r\n")),
     );
-    let (_, mut session) = open(peer);
+    let (_, mut session) = open(&peer);
     let error = send(&mut session, &["a@b"], "x").expect_err("refused");
     assert!(!session.is_usable());
     assert_eq!(error.delivery(), Delivery::MaybeSent, "{error:?}");
@@ -169,11 +163,11 @@ fn a_reply_too_many_behind_a_refusal_is_distrusted_too() {
 #[test]
 fn a_reply_too_many_behind_another_operation_says_nothing_of_a_mail() {
     let script = |line: &str| match line {
-        "LAST" => say("554 5.6.0 no"),
-        "NOOP" => Act::Say("500 what\r\n250 surplus\r\n".to_owned()),
-        _ => Act::Good,
+        "." => say("554 5.6.0 no"),
+        "NOOP" => write("500 what\r\n250 surplus\r\n"),
+        _ => None,
     };
-    let (_, mut session) = open(Peer::new(&FULL, script));
+    let (_, mut session) = open(&server(&FULL, script));
     let error = send(&mut session, &["a@b"], "x").expect_err("refused");
     assert_eq!(error.delivery(), Delivery::NotSent);
     let error = now(session.noop()).expect_err("refused");
@@ -189,24 +183,24 @@ fn over_in(over: Phase) -> impl FnMut(Phase) -> Pin<Box<dyn Future<Output = ()>>
     }
 }
 
-fn mail_refused_then_silent(reply: &'static str) -> Peer {
+fn mail_refused_then_silent(reply: &'static str) -> Server {
     let mut said = false;
-    Peer::new(&FULL, move |line| {
+    server(&FULL, move |line| {
         if said {
-            return Act::Hush;
+            return hush();
         }
         if line.starts_with("MAIL") {
             said = true;
             return say(reply);
         }
-        Act::Good
+        None
     })
 }
 
 /// The server says 421 and waits for the client to go.
 #[test]
 fn a_421_or_a_refusal_is_the_reason_though_no_more_replies_come() {
-    let stream = Stream::new(mail_refused_then_silent("421 4.3.2 going"));
+    let stream = connect(&mail_refused_then_silent("421 4.3.2 going"));
     let mut session = Session::new(stream, TLS).with_deadlines(over_in(Phase::Quit));
     now(session.hello("client.example")).expect("EHLO");
     let error = now(session.send(&envelope(&["a@b"]), Body::bytes("x"))).expect_err("closing");
@@ -215,7 +209,7 @@ fn a_421_or_a_refusal_is_the_reason_though_no_more_replies_come() {
 
 #[test]
 fn a_time_that_is_over_behind_a_refusal_keeps_the_refusal() {
-    let stream = Stream::new(mail_refused_then_silent("552 5.3.4 too big"));
+    let stream = connect(&mail_refused_then_silent("552 5.3.4 too big"));
     let mut session = Session::new(stream, TLS).with_deadlines(over_in(Phase::Rcpt));
     now(session.hello("client.example")).expect("EHLO");
     let error = now(session.send(&envelope(&["a@b"]), Body::bytes("x"))).expect_err("refused");
@@ -227,12 +221,12 @@ fn a_time_that_is_over_behind_a_refusal_keeps_the_refusal() {
 /// The greeting is nobody's reply.
 #[test]
 fn the_greeting_is_not_taken_for_a_reply_to_a_command() {
-    let peer = Peer::new(&[], |line| match line {
-        "GREETING" => Act::Say(String::new()),
-        "NOOP" => Act::Say("220 mail.example\r\n".into()),
-        _ => Act::Good,
+    let peer = server(&[], |line| match line {
+        "GREETING" => write(""),
+        "NOOP" => write("220 mail.example\r\n"),
+        _ => None,
     });
-    let stream = Stream::new(peer);
+    let stream = connect(&peer);
     let mut session = Session::new(stream, TLS);
     let result = now(session.noop());
     assert!(result.is_err(), "a greeting passed for the reply to NOOP");
@@ -242,14 +236,14 @@ fn the_greeting_is_not_taken_for_a_reply_to_a_command() {
 #[test]
 fn a_body_in_memory_is_looked_through_before_anything_is_sent() {
     for extensions in [&FULL[..3], &PIPELINED] {
-        let (stream, mut session) = open(Peer::good(extensions));
+        let (stream, mut session) = open(&good(extensions));
         let mail = ("x".repeat(70) + "\r\n").repeat(2000) + "\u{e4}\r\n";
         let error = send(&mut session, &["a@b"], &mail).expect_err("no 8BITMIME");
         assert!(
             matches!(error.kind(), ErrorKind::Body(BodyError::EightBit { .. })),
             "{error:?}"
         );
-        assert_eq!(stream.lines().len(), 1, "{:?}", stream.lines());
+        assert_eq!(lines(&stream).len(), 1, "{:?}", lines(&stream));
         assert!(session.is_usable());
     }
 }
@@ -257,12 +251,12 @@ fn a_body_in_memory_is_looked_through_before_anything_is_sent() {
 /// ORCPT.
 #[test]
 fn orcpt_beyond_ascii_needs_smtputf8_or_is_encoded() {
-    let (stream, mut session) = open(Peer::good(&["DSN"]));
+    let (stream, mut session) = open(&good(&["DSN"]));
     let to = Recipient::new(Address::new("a@b").expect("an address"))
         .original(Address::new("\u{fc}@b").expect("an address"));
     let result = now(session.send(&Envelope::null_sender().to(to), Body::bytes("x")));
-    let read = stream.see(|link| link.peer.read.clone());
-    assert!(read.is_ascii(), "{result:?} {:?}", stream.lines());
+    let read = wire(&stream);
+    assert!(read.is_ascii(), "{result:?} {:?}", lines(&stream));
 }
 
 /// Reply texts.
@@ -300,23 +294,23 @@ fn addresses_are_masked_in_every_form() {
 /// QUIT.
 #[test]
 fn send_and_quit_quits_behind_a_refusal_too() {
-    let (stream, session) = open(Peer::new(
+    let (stream, session) = open(&server(
         &PIPELINED,
         at("RCPT TO:<a@b>", say("550 5.1.1 no")),
     ));
     let _ = now(session.send_and_quit(&envelope(&["a@b"]), Body::bytes("x"))).expect_err("refused");
     assert_eq!(
-        stream.lines().last().map(String::as_str),
+        lines(&stream).last().map(String::as_str),
         Some("QUIT"),
         "{:?}",
-        stream.lines()
+        lines(&stream)
     );
 }
 
 /// What became of it is known for good.
 #[test]
 fn given_up_is_remembered() {
-    let (_, mut session) = open(Peer::new(&FULL, at("LAST", Act::Hush)));
+    let (_, mut session) = open(&server(&FULL, at(".", hush())));
     assert!(try_now(session.send(&envelope(&["a@b"]), Body::bytes("x"))).is_none());
     assert_eq!(session.given_up(), Some(Delivery::MaybeSent));
     now(session.noop()).expect_err("unusable");
@@ -327,7 +321,7 @@ fn given_up_is_remembered() {
 #[test]
 fn an_early_refusal_of_a_short_mail_is_a_refusal() {
     for extensions in [&FULL[..], &PIPELINED] {
-        let (stream, mut session) = open_shaped(Peer::good(extensions), usize::MAX);
+        let (stream, mut session) = open_shaped(good(extensions), usize::MAX);
         let mail = ("x".repeat(70) + "\r\n").repeat(800);
         stream
             .stall
@@ -342,8 +336,7 @@ fn an_early_refusal_of_a_short_mail_is_a_refusal() {
         };
         let error = result.expect_err("refused");
         assert!(matches!(error.kind(), ErrorKind::Refused(_)));
-        let read = stream.inner.see(|link| link.peer.read.clone());
-        assert!(!peer::has_end(&read));
+        assert!(!crate::peer::has_end(&wire(&stream.inner)));
         assert_eq!(error.delivery(), Delivery::NotSent, "{error}");
     }
 }
@@ -415,7 +408,7 @@ fn lazy_streams() {
                 write_len: 300,
                 ..Shape::default()
             };
-            let stream = Stream::shaped(Peer::good(extensions), shape);
+            let stream = shaped(&good(extensions), shape);
             let mut session = Session::new(Lazy(stream.clone(), seed), TLS);
             let mail = ("x".repeat(70) + "\r\n").repeat(3000);
             futures_lite::future::block_on(async {
@@ -427,7 +420,7 @@ fn lazy_streams() {
                     .expect("sent");
                 session.quit().await.expect("quit");
             });
-            assert_eq!(stream.mails()[0].data, mail.as_bytes());
+            assert_eq!(mails(&stream)[0].content, mail.as_bytes());
         }
     }
 }

@@ -1,0 +1,14 @@
+//! The sessions and the engine against a server in memory: one module for each thing
+//! that can be said of them.
+
+mod auth;
+mod auth_corners;
+mod connections;
+mod corners;
+mod dropped;
+mod engine;
+mod failures;
+mod field;
+mod peer;
+mod properties;
+mod sessions;
