@@ -1,12 +1,17 @@
 //! Everything that has to pass, in order, each step timed and named.
 
+mod steps;
+
+use crate::flags::Ci;
 use crate::{demo, deny, features, fuzz, libraries, no_clang, setup, size, test, tidy};
-use std::time::{Duration, Instant};
+use steps::Steps;
 use xshell::{Shell, cmd};
 
 /// Runs every step; the first failure ends it.
-pub(crate) fn ci(sh: &Shell) -> anyhow::Result<()> {
-    let mut steps = Steps::default();
+pub(crate) fn ci(sh: &Shell, flags: &Ci) -> anyhow::Result<()> {
+    let mut steps = Steps::new(flags)?;
+    // Nothing is built twice here, so that what is kept for that only costs.
+    let _incremental = sh.push_env("CARGO_INCREMENTAL", "0");
     steps.run("setup", || setup::setup(sh))?;
     steps.run("format", || format(sh))?;
     steps.run("tidy", || tidy::tidy(sh))?;
@@ -102,30 +107,4 @@ fn release(sh: &Shell) -> anyhow::Result<()> {
     )
     .run()?;
     Ok(())
-}
-
-#[derive(Default)]
-struct Steps(Vec<(&'static str, Duration)>);
-
-impl Steps {
-    fn run<T>(
-        &mut self,
-        name: &'static str,
-        step: impl FnOnce() -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
-        println!("\n== {name}");
-        let start = Instant::now();
-        let result = step().map_err(|error| error.context(format!("the step `{name}` failed")));
-        let took = start.elapsed();
-        println!("== {name}: {:.1} s", took.as_secs_f64());
-        self.0.push((name, took));
-        result
-    }
-
-    fn print(&self) {
-        println!();
-        for (name, took) in &self.0 {
-            println!("{name:10} {:7.1} s", took.as_secs_f64());
-        }
-    }
 }

@@ -53,7 +53,12 @@ xflags::xflags! {
         /// of each with the server's record; then 1,000 sessions at once.
         cmd soak {}
         /// Does everything that has to pass, in order.
-        cmd ci {}
+        cmd ci {
+            /// Write the seconds of each step into this file.
+            optional --times file: PathBuf
+            /// Print the ratios to the seconds in this file, written by `--times`.
+            optional --against old: PathBuf
+        }
         /// Measures, in ratios of one run: `cargo xtask bench net`, `cargo xtask bench tls`,
         /// `cargo xtask bench smtp`.
         cmd bench {

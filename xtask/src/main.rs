@@ -85,7 +85,7 @@ fn run(flags: flags::Xtask) -> anyhow::Result<ExitCode> {
         Task::Deny(_) => deny::deny(&sh)?,
         Task::Fuzz(flags) => fuzz::fuzz(&sh, &flags)?,
         Task::Interop(flags) => return interop::interop(&sh, &flags),
-        Task::Ci(_) => ci::ci(&sh)?,
+        Task::Ci(flags) => ci::ci(&sh, &flags)?,
         Task::Bench(flags) => bench::bench(&sh, &flags)?,
         Task::Soak(_) => return guest::run_host_program("soak", &None),
         Task::Features(_) => features::all(&sh)?,

@@ -7,5 +7,4 @@ pub mod openssl;
 pub mod peers;
 pub mod sendmail;
 pub mod server_folder;
-pub mod smtp;
 pub mod soak;

@@ -117,3 +117,10 @@ impl Deviation {
         Self::only(Then::Repeat(bytes.into(), Duration::from_millis(4)))
     }
 }
+
+/// Another reply, as by [`Deviation::say`].
+impl From<&str> for Deviation {
+    fn from(reply: &str) -> Self {
+        Self::say(reply)
+    }
+}

@@ -3,12 +3,13 @@
 //!
 //! Exits with 0 only if every mail arrived with the same bytes.
 
+use smtp_test_server::listen::{Listener, Security};
+use smtp_test_server::{Mail, Rules, Server};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use test_host::ca::{Ca, LOCAL_NAMES};
 use test_host::guest::Component;
 use test_host::sendmail::{CaFolder, guest, wire_form};
-use test_host::smtp::{Received, Security, SmtpServer};
 
 type Error = Box<dyn std::error::Error>;
 
@@ -45,10 +46,7 @@ async fn demo(component: &Path, mails: &[PathBuf]) -> Result<bool, Error> {
         } else {
             Security::StartTls(config)
         };
-        let server = SmtpServer::builder(security)
-            .user(USER, PASSWORD)
-            .start()
-            .await?;
+        let server = Server::new(Rules::default().user(USER, PASSWORD)).listen(security)?;
         let folder = CaFolder::new(&ca)?;
         println!(
             "\nserver      {scheme}://{} ({}), certificate by a CA made for this run",
@@ -73,7 +71,7 @@ async fn demo(component: &Path, mails: &[PathBuf]) -> Result<bool, Error> {
 /// Sends one mail and shows what arrived.
 async fn send(
     component: &Component,
-    server: &SmtpServer,
+    server: &Listener,
     scheme: &str,
     folder: &CaFolder,
     mail: &Path,
@@ -91,9 +89,9 @@ async fn send(
         .expect_success();
     // The conversation, and what came of it.
     print!("{}{}", outcome.stderr, outcome.stdout);
-    let received = server.received();
+    let received = server.mails();
     let received = received.last().ok_or("the server received nothing")?;
-    let same = received.data == wire_form(&input);
+    let same = received.content == wire_form(&input);
     show(received, same);
     let connection = outcome
         .traffic
@@ -107,31 +105,26 @@ async fn send(
     Ok(same)
 }
 
-fn show(received: &Received, same: bool) {
+fn show(received: &Mail, same: bool) {
     println!("EHLO        {}", received.ehlo);
-    println!("from        {}", received.mail_from);
+    println!("from        {}", received.sender);
     println!("to          {}", received.recipients.join(", "));
-    let (version, cipher) = (
-        received.tls_version.as_deref(),
-        received.tls_cipher.as_deref(),
-    );
-    println!(
-        "TLS         {} {}",
-        version.unwrap_or("none"),
-        cipher.unwrap_or_default()
-    );
-    match &received.auth {
-        Some(auth) => println!("AUTH        {} as {}", auth.mechanism, auth.user),
+    match &received.tls {
+        Some(tls) => println!("TLS         {} {}", tls.version, tls.cipher),
+        None => println!("TLS         none"),
+    }
+    match &received.login {
+        Some(login) => println!("AUTH        {} as {}", login.mechanism, login.user),
         None => println!("AUTH        none"),
     }
-    println!("size        {} bytes", received.data.len());
+    println!("size        {} bytes", received.content.len());
     println!(
         "content     {}",
         if same { "the same bytes" } else { "CHANGED" }
     );
 }
 
-fn server_url(scheme: &str, server: &SmtpServer) -> String {
+fn server_url(scheme: &str, server: &Listener) -> String {
     let (user, password) = (USER.replace('@', "%40"), PASSWORD.replace(' ', "%20"));
     format!(
         "{scheme}://{user}:{password}@localhost:{}",

@@ -1,13 +1,14 @@
 //! Many mails through one component to a server with faults: what the component says
 //! became of each must be what the server knows.
 
-mod server;
+mod plan;
 
 use crate::ca::{Ca, LOCAL_NAMES};
 use crate::fault::Proxy;
 use crate::guest::{Component, Ending, Guest, Network};
 use crate::sendmail::CaFolder;
-use server::SoakServer;
+use smtp_test_server::Seen;
+use smtp_test_server::listen::Security;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -76,27 +77,28 @@ impl fmt::Display for Soak {
 pub async fn soak(component: &Component, mails: usize, connections: usize) -> Result<Soak, String> {
     let ca = Ca::new();
     let folder = CaFolder::new(&ca).expect("a folder");
-    let server = SoakServer::start(ca.server_config(&LOCAL_NAMES), true)
-        .await
-        .expect("a port");
+    let (server, plan) = plan::server(true);
+    let security = Security::Implicit(ca.server_config(&LOCAL_NAMES));
+    let server = server.listen(security).expect("a port");
     let start = Instant::now();
     let output = run(component, &folder, server.addr(), mails, connections).await?;
     let time = start.elapsed();
     let (outcomes, notes) = parse(&output)?;
-    let record = server.record();
+    let plan = plan::lock(&plan);
+    let taken = plan::taken(&server, &plan);
     let mut soak = Soak {
-        faults: record.faults,
-        connections: record.connections,
+        faults: plan.faults.clone(),
+        connections: server.see(|seen| seen.connections.len()),
         memory: [note(&notes, "memory early")?, note(&notes, "memory late")?],
         heap: [note(&notes, "heap early")?, note(&notes, "heap late")?],
         time,
         ..Soak::default()
     };
-    if let Some(unexpected) = record.unexpected.first() {
+    if let Some(unexpected) = server.see(unexpected) {
         return Err(format!("the server did not expect {unexpected:?}"));
     }
     for number in 0..mails {
-        let taken = record.taken.get(&number).copied().unwrap_or(0);
+        let taken = taken.get(&number).copied().unwrap_or(0);
         let outcome = outcomes.get(&number).map(Vec::as_slice).unwrap_or_default();
         match (outcome, taken) {
             ([Said::Sent], 1) => soak.sent += 1,
@@ -131,9 +133,9 @@ pub async fn at_once(
 ) -> Result<(Duration, usize, usize), String> {
     let ca = Ca::new();
     let folder = CaFolder::new(&ca).expect("a folder");
-    let server = SoakServer::start(ca.server_config(&LOCAL_NAMES), false)
-        .await
-        .expect("a port");
+    let (server, _) = plan::server(false);
+    let security = Security::Implicit(ca.server_config(&LOCAL_NAMES));
+    let server = server.listen(security).expect("a port");
     let path = Proxy::builder(server.addr()).delay(Duration::from_millis(20));
     let path = path.start().await.expect("a port");
     let output = run(component, &folder, path.addr(), sessions, sessions).await?;
@@ -141,7 +143,7 @@ pub async fn at_once(
     let sent = outcomes
         .values()
         .filter(|said| said.as_slice() == [Said::Sent]);
-    let (sent, connections) = (sent.count(), server.record().connections);
+    let (sent, connections) = (sent.count(), server.see(|seen| seen.connections.len()));
     if (sent, connections) != (sessions, sessions) {
         return Err(format!(
             "{sent} of {sessions} mails were sent by {connections} connections"
@@ -155,6 +157,15 @@ pub async fn at_once(
         )
     };
     Ok((time, each("memory late")?, each("heap most late")?))
+}
+
+/// A line that has no place in a session.
+fn unexpected(seen: &Seen) -> Option<String> {
+    const KNOWN: [&str; 8] = [
+        "AUTH", "BDAT", "EHLO", "MAIL", "NOOP", "QUIT", "RCPT", "RSET",
+    ];
+    let mut verbs = seen.connections.iter().flat_map(|one| one.verbs());
+    verbs.find(|verb| !KNOWN.contains(&verb.as_str()))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

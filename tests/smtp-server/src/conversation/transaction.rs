@@ -261,7 +261,7 @@ impl Conversation {
     fn end(&mut self, refusal: Option<&str>) {
         let recipients = self.mail.as_ref().map_or(0, |mail| mail.recipients.len());
         let replies = if self.rules().lmtp { recipients } else { 1 };
-        let number = self.server.see(|seen| seen.taken().len()) + 1;
+        let number = self.server.see(|seen| seen.mails.len()) + 1;
         let queued = format!("250 2.0.0 queued as {number:06}");
         let good = match recipients {
             0 => refusal.unwrap_or("503 5.5.1 no recipients"),

@@ -1,5 +1,7 @@
 //! The server: one in memory, made afresh for each run, or a mail lab's.
 
+use smtp_test_server::listen::{Listener, Security};
+use smtp_test_server::{Mechanism, Rules};
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -9,7 +11,6 @@ use std::time::Duration;
 use tempfile::TempDir;
 use test_host::ca::{Ca, LOCAL_NAMES};
 use test_host::fault::Proxy;
-use test_host::smtp::{Mechanism, Security, SmtpServer};
 use tokio::runtime::Handle;
 
 /// An account that a mail lab has too, and what it may send from.
@@ -111,11 +112,9 @@ impl Kind {
     async fn open(self, delay: bool) -> std::io::Result<Site> {
         let (server, addr) = match self {
             Self::InMemory(config) => {
-                let server = SmtpServer::builder(Security::Implicit(config))
-                    .user(USER, PASSWORD)
-                    .mechanisms(&[Mechanism::Plain])
-                    .start()
-                    .await?;
+                let rules = Rules::default().user(USER, PASSWORD);
+                let server = smtp_test_server::Server::new(rules.mechanisms(&[Mechanism::Plain]));
+                let server = server.listen(Security::Implicit(config))?;
                 let addr = server.addr();
                 (Some(server), addr)
             }
@@ -159,7 +158,7 @@ fn size(port: u16) -> Result<Option<usize>, Box<dyn Error>> {
 
 /// The server of one run.
 pub(crate) struct Site {
-    server: Option<SmtpServer>,
+    server: Option<Listener>,
     _proxy: Option<Proxy>,
     port: u16,
 }
@@ -175,11 +174,16 @@ impl Site {
         let Some(server) = &self.server else {
             return Ok(None);
         };
-        let mails = server.received();
+        let mails = server.mails();
         let whole = |len: usize| len.abs_diff(size) < SLACK;
-        if mails.len() != count || !mails.iter().all(|mail| whole(mail.data.len())) {
+        if mails.len() != count || !mails.iter().all(|mail| whole(mail.content.len())) {
             return Err(format!("{} of {count} mails arrived whole", mails.len()));
         }
-        Ok(Some(mails.iter().filter(|mail| mail.tls_resumed).count()))
+        Ok(Some(
+            mails
+                .iter()
+                .filter(|mail| mail.tls.as_ref().is_some_and(|tls| tls.resumed))
+                .count(),
+        ))
     }
 }

@@ -1,0 +1,15 @@
+//! The command as a user meets it, against a server that records each line and
+//! misbehaves where a test wants it to: one module for each thing that a user
+//! asks of it.
+
+mod additions;
+mod envelope;
+mod fixture;
+mod folder;
+mod killed;
+mod login;
+mod mbox;
+mod partial;
+mod settings;
+mod told;
+mod tries;
