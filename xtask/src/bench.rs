@@ -72,14 +72,17 @@ fn providers(sh: &Shell, flags: &Bench) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Our client beside the programs of `tests/peers`.
+/// Our client beside the programs of `bench/peers`.
 fn smtp(sh: &Shell, flags: &Bench) -> anyhow::Result<()> {
     setup::setup(sh)?;
     setup::clang(sh).context("all that ours is compared with stands on *ring*")?;
-    let ours = Build::WASM.build(sh, &["smtp_client", "smtp_session_client"])?;
+    let ours = ["--bin", "smtp_client", "--bin", "smtp_session_client"];
+    let ours = Build::WASM.cargo(sh, "bench-guests", &ours)?;
     let peers = peers(sh)?;
     // The server reads all that is sent and must not be what is measured.
-    let fast = ["--config", "profile.dev.package.test-host.opt-level=3"];
+    let fast = ["bench-host", "smtp-test-server", "test-host"]
+        .map(|name| format!("profile.dev.package.{name}.opt-level=3"));
+    let fast = fast.iter().flat_map(|one| ["--config", one]);
     cmd!(
         sh,
         "cargo build --quiet --workspace --bin bench-smtp {fast...}"
@@ -104,10 +107,10 @@ fn smtp(sh: &Shell, flags: &Bench) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds the programs of `tests/peers` and returns their folder. Each package
+/// Builds the programs of `bench/peers` and returns their folder. Each package
 /// by itself, or all would have the features that one asks for.
 fn peers(sh: &Shell) -> anyhow::Result<PathBuf> {
-    const MANIFEST: &str = "tests/peers/Cargo.toml";
+    const MANIFEST: &str = "bench/peers/Cargo.toml";
     const TARGET: &str = "wasm32-wasip2";
     /// Without it tokio has no sockets there.
     const TOKIO: &str = r#"target.wasm32-wasip2.rustflags=["--cfg=tokio_unstable"]"#;
@@ -119,7 +122,7 @@ fn peers(sh: &Shell) -> anyhow::Result<PathBuf> {
         )
         .quiet()
         .run()
-        .with_context(|| format!("{package} of tests/peers does not build"))?;
+        .with_context(|| format!("{package} of bench/peers does not build"))?;
     }
     Ok(folder.join(TARGET).join("release"))
 }
@@ -154,16 +157,17 @@ impl Build<'_> {
     /// Builds programs of the tests and returns their folder.
     fn build(self, sh: &Shell, names: &[&str]) -> anyhow::Result<PathBuf> {
         let args = names.iter().flat_map(|name| ["--bin", name]);
-        self.cargo(sh, &args.collect::<Vec<_>>())
+        self.cargo(sh, "test-guests", &args.collect::<Vec<_>>())
     }
 
     /// The program that has *ring* too, by itself, so that *ring* is not in the
     /// others.
     fn providers(self, sh: &Shell) -> anyhow::Result<PathBuf> {
-        self.cargo(sh, &["--bin", "tls_providers", "--features", "ring"])
+        let program = ["--bin", "tls_providers", "--features", "ring"];
+        self.cargo(sh, "bench-guests", &program)
     }
 
-    fn cargo(self, sh: &Shell, args: &[&str]) -> anyhow::Result<PathBuf> {
+    fn cargo(self, sh: &Shell, package: &str, args: &[&str]) -> anyhow::Result<PathBuf> {
         let mut folder = guest::target_folder();
         let mut flags = Vec::new();
         if self.fast {
@@ -176,7 +180,7 @@ impl Build<'_> {
         let profile = self.profile;
         cmd!(
             sh,
-            "cargo build --quiet --profile {profile} --target-dir {folder} {flags...} --package test-guests {args...}"
+            "cargo build --quiet --profile {profile} --target-dir {folder} {flags...} --package {package} {args...}"
         )
         .quiet()
         .run()?;

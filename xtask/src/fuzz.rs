@@ -1,11 +1,13 @@
 //! The fuzz targets, by cargo-fuzz and libFuzzer.
 
 use crate::flags::Fuzz;
-use crate::{guest, tools};
+use crate::{guest, root, tools};
 use anyhow::bail;
 use std::io::{BufRead as _, BufReader};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::SystemTime;
 use xshell::Shell;
 
@@ -35,20 +37,34 @@ pub(crate) fn fuzz(sh: &Shell, flags: &Fuzz) -> anyhow::Result<()> {
         );
     };
     let cargo_fuzz = tools::CARGO_FUZZ.get(sh)?;
-    target.run(sh, &cargo_fuzz, flags.seconds.unwrap_or(SECONDS))
+    target.run(&cargo_fuzz, flags.seconds.unwrap_or(SECONDS))
 }
 
-/// Fuzzes each target for a short time.
+/// Fuzzes each target for a short time, as many at once as there are processors: each
+/// is busy with one.
 pub(crate) fn each(sh: &Shell) -> anyhow::Result<()> {
-    match tools::CARGO_FUZZ.get(sh) {
-        Ok(cargo_fuzz) => targets(sh)?
-            .iter()
-            .try_for_each(|target| target.run(sh, &cargo_fuzz, CI_SECONDS)),
+    let cargo_fuzz = match tools::CARGO_FUZZ.get(sh) {
+        Ok(cargo_fuzz) => cargo_fuzz,
         Err(missing) => {
             println!("skipped: {missing:#}");
-            Ok(())
+            return Ok(());
         }
+    };
+    let targets = targets(sh)?;
+    let at_once = thread::available_parallelism().map_or(1, NonZero::get);
+    for targets in targets.chunks(at_once) {
+        thread::scope(|scope| {
+            let cargo_fuzz = &cargo_fuzz;
+            let run = |target| move || Target::run(target, cargo_fuzz, CI_SECONDS);
+            let runs = targets.iter().map(|target| scope.spawn(run(target)));
+            let runs: Vec<_> = runs.collect();
+            let mut ends = runs
+                .into_iter()
+                .map(|run| run.join().expect("it does not panic"));
+            ends.try_for_each(|end| end)
+        })?;
     }
+    Ok(())
 }
 
 struct Target {
@@ -74,7 +90,7 @@ fn targets(sh: &Shell) -> anyhow::Result<Vec<Target>> {
 impl Target {
     /// The compiler at hand does, as no sanitizer is asked for, which only
     /// nightly has: there is no unsafe code of ours for one to watch.
-    fn run(&self, sh: &Shell, cargo_fuzz: &Path, seconds: u32) -> anyhow::Result<()> {
+    fn run(&self, cargo_fuzz: &Path, seconds: u32) -> anyhow::Result<()> {
         let Self { folder, name } = self;
         println!("$ cargo fuzz run {name}, for {seconds} s");
         let start = SystemTime::now();
@@ -91,7 +107,7 @@ impl Target {
             .env("RUST_BACKTRACE", "1")
             // None of cargo-fuzz itself.
             .env("RUST_LIB_BACKTRACE", "0")
-            .current_dir(sh.current_dir())
+            .current_dir(root())
             .stderr(Stdio::piped())
             .spawn()?;
         let said = BufReader::new(child.stderr.take().expect("piped above"));
@@ -99,14 +115,14 @@ impl Target {
             let line = line?;
             let line = String::from_utf8_lossy(&line);
             if is_news(&line) {
-                println!("{line}");
+                println!("{name}: {line}");
             }
         }
         if child.wait()?.success() {
             return Ok(());
         }
-        let artifacts = sh.read_dir(format!("{folder}/artifacts/{name}"));
-        match newest(artifacts.unwrap_or_default(), start) {
+        let artifacts = root().join(folder).join("artifacts").join(name);
+        match newest(&artifacts, start) {
             Some(input) => bail!(
                 "the fuzz target `{name}` fails by the input {}",
                 input.display()
@@ -125,10 +141,12 @@ fn is_news(line: &str) -> bool {
     !is_dull && !is_count
 }
 
-/// The last of `files` written since `start`.
-fn newest(files: Vec<PathBuf>, start: SystemTime) -> Option<PathBuf> {
+/// The last file of `folder` that was written since `start`.
+fn newest(folder: &Path, start: SystemTime) -> Option<PathBuf> {
+    let files = std::fs::read_dir(folder).ok()?.flatten();
+    let files = files.map(|file| file.path());
     let written = |file: PathBuf| Some((file.metadata().ok()?.modified().ok()?, file));
-    let files = files.into_iter().filter_map(written);
+    let files = files.filter_map(written);
     let (_, file) = files.filter(|(time, _)| *time >= start).max()?;
     Some(file)
 }

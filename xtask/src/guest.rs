@@ -34,7 +34,7 @@ pub(crate) fn run(args: &[OsString], env: Option<(&str, &str)>) -> anyhow::Resul
     ))
 }
 
-/// Builds a program of `tests/host` and runs it with our standard streams.
+/// Builds a program of `tests/host` or `bench/host` and runs it with our standard streams.
 pub(crate) fn run_host_program(name: &str, arg: &Option<String>) -> anyhow::Result<ExitCode> {
     let program = host_program(name)?;
     Ok(exit_code(Command::new(program).args(arg).status()?))
@@ -50,14 +50,14 @@ pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
     )
 }
 
-/// Builds a program of `tests/host`. With `--workspace`, since cargo chooses
+/// Builds a program of `tests/host` or `bench/host`. With `--workspace`, since cargo chooses
 /// features by the packages named: `--package` would build a second wasmtime.
 pub(crate) fn host_program(name: &str) -> anyhow::Result<PathBuf> {
     let status = Command::new("cargo")
         .args(["build", "--quiet", "--workspace", "--bin", name])
         .current_dir(root())
         .status()?;
-    anyhow::ensure!(status.success(), "{name} of tests/host does not build");
+    anyhow::ensure!(status.success(), "{name} does not build");
     Ok(target_folder().join("debug").join(name))
 }
 

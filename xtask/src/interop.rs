@@ -30,7 +30,7 @@ fn mail(sh: &Shell, flags: &Interop) -> anyhow::Result<ExitCode> {
     let name = "interop_mail";
     cmd!(
         sh,
-        "cargo build --quiet --target wasm32-wasip2 --package test-guests --bin {name}"
+        "cargo build --quiet --target wasm32-wasip2 --package bench-guests --bin {name}"
     )
     .quiet()
     .run()?;

@@ -5,11 +5,37 @@ use anyhow::{Context as _, ensure};
 use std::path::{Path, PathBuf};
 use xshell::{Shell, cmd};
 
-/// Builds the command and the libraries for WASI in a folder of their own, with
-/// a PATH where clang is not, and looks that *ring* is no part of them.
+/// Checks the command and the libraries for WASI in a folder of their own, where no
+/// build script ran before, and looks that *ring* is no part of them. That they link
+/// too is shown by the components of the sizes.
 pub(crate) fn no_clang(sh: &Shell) -> anyhow::Result<()> {
     let folder = guest::target_folder().join("no-clang");
-    let path = path_without_clang(sh, &folder.join("path"))?;
+    let packages: &Vec<_> = &libraries().collect();
+    without(sh, || {
+        cmd!(
+            sh,
+            "cargo check --quiet --locked --target wasm32-wasip2 --target-dir {folder} {packages...}"
+        )
+        .run()
+        .context("components need a C compiler")
+    })?;
+    let tree = cmd!(
+        sh,
+        "cargo tree --locked --target wasm32-wasip2 --edges normal,build --prefix none {packages...}"
+    )
+    .quiet()
+    .read()?;
+    let ring = tree.lines().find(|line| line.starts_with("ring "));
+    ensure!(ring.is_none(), "ring is a dependency of a default build");
+    Ok(())
+}
+
+/// Does something with a PATH where clang is not.
+pub(crate) fn without<T>(
+    sh: &Shell,
+    something: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let path = path_without_clang(sh, &guest::target_folder().join("no-clang/path"))?;
     let _path = sh.push_env("PATH", path);
     // A compiler that a variable names would be used in its place.
     let _cc = sh.push_env("CC_wasm32_wasip2", "clang");
@@ -22,22 +48,7 @@ pub(crate) fn no_clang(sh: &Shell) -> anyhow::Result<()> {
         "clang is found where it was hidden"
     );
     // Everything but the native linker, which build scripts need, is rustc's own.
-    let packages: &Vec<_> = &libraries().collect();
-    cmd!(
-        sh,
-        "cargo build --quiet --locked --release --target wasm32-wasip2 --target-dir {folder} {packages...}"
-    )
-    .run()
-    .context("components need a C compiler")?;
-    let tree = cmd!(
-        sh,
-        "cargo tree --locked --target wasm32-wasip2 --edges normal,build --prefix none {packages...}"
-    )
-    .quiet()
-    .read()?;
-    let ring = tree.lines().find(|line| line.starts_with("ring "));
-    ensure!(ring.is_none(), "ring is a dependency of a default build");
-    Ok(())
+    something()
 }
 
 /// A folder with links to all programs of PATH but the clangs.

@@ -47,6 +47,8 @@ mod syntax;
 
 pub use conversation::Conversation;
 pub use deviation::{Asked, BLOCK, CHUNK, Deviation, END, GREETING, OVER, TLS, Then};
-pub use rules::{Mechanism, Rules};
+#[cfg(feature = "auth")]
+pub use rules::Mechanism;
+pub use rules::Rules;
 pub use seen::{By, Connection, Login, Mail, Seen, TlsFacts};
 pub use server::Server;

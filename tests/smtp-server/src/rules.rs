@@ -11,6 +11,7 @@ pub struct Rules {
     pub(crate) name: String,
     pub(crate) offers: Vec<String>,
     pub(crate) lmtp: bool,
+    #[cfg(feature = "auth")]
     pub(crate) users: Vec<(String, String)>,
     pub(crate) needs_login: bool,
 }
@@ -21,6 +22,7 @@ impl Default for Rules {
             name: "smtp.test".to_owned(),
             offers: Vec::new(),
             lmtp: false,
+            #[cfg(feature = "auth")]
             users: Vec::new(),
             needs_login: false,
         };
@@ -82,6 +84,7 @@ impl Rules {
     }
 
     /// Offers AUTH by these only.
+    #[cfg(feature = "auth")]
     pub fn mechanisms(self, mechanisms: &[Mechanism]) -> Self {
         let names: Vec<_> = mechanisms.iter().map(|one| one.name()).collect();
         let auth = format!("AUTH {}", names.join(" "));
@@ -121,6 +124,7 @@ fn has_keyword(offer: &str, keyword: &str) -> bool {
 }
 
 /// A SASL mechanism whose passwords the server checks.
+#[cfg(feature = "auth")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mechanism {
     /// RFC 4616.
@@ -131,6 +135,7 @@ pub enum Mechanism {
     ScramSha256,
 }
 
+#[cfg(feature = "auth")]
 impl Mechanism {
     /// All of them, in the order in which they are offered.
     pub const ALL: [Self; 3] = [Self::Plain, Self::Login, Self::ScramSha256];

@@ -1,5 +1,5 @@
 //! `smtp-session` on `wasi-net` and `tls-pump` as `cargo xtask bench smtp`
-//! measures it, with the command line of `tests/peers`:
+//! measures it, with the command line of `bench/peers`:
 //! `smtp_session_client MEASURE PORT CA.pem COUNT SIZE USER PASSWORD`.
 
 #[path = "../../../peers/common/src/lib.rs"]

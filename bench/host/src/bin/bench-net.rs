@@ -15,7 +15,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn guest(&self, name: &str, executor: &str) -> wasmtime::Result<Guest> {
+    fn guest(&self, name: &str, executor: &str) -> Result<Guest, Box<dyn std::error::Error>> {
         let component = Component::from_file(&self.folder.join(format!("{name}.wasm")))?;
         let guest = Guest::new(&component, name).network(Network::Loopback);
         Ok(guest.limit(None).arg(executor))

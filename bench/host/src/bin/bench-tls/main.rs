@@ -28,7 +28,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn guest(&self, name: &str) -> wasmtime::Result<Guest> {
+    fn guest(&self, name: &str) -> Result<Guest, Box<dyn Error>> {
         let component = Component::from_file(&self.components.join(format!("{name}.wasm")))?;
         let guest = Guest::new(&component, name).network(Network::Loopback);
         Ok(guest.limit(None))

@@ -1,7 +1,7 @@
 //! `cargo xtask bench smtp`: our client beside others on the same server, in
 //! ratios of one run. `bench-smtp OURS PEERS` with two folders of components
 //! built for release: the first has `smtp_client` and `smtp_session_client` of
-//! `tests/guests`, the second the programs of `tests/peers`. They run in turn, and measure their own time.
+//! `bench/guests`, the second the programs of `bench/peers`. They run in turn, and measure their own time.
 //!
 //! - `--rounds N`: how often each runs. Default: 9.
 //! - `--only MEASURE`: nothing but that one.

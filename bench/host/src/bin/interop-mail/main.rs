@@ -1,13 +1,13 @@
 //! smtp-session with the servers of a mail lab: `cargo xtask interop mail` calls
 //! `interop-mail KIT CLIENT COMPONENT [--server NAME] [--write FILE]`. KIT is the
 //! lab's folder, with `up` and `down`. CLIENT and COMPONENT are `interop_mail` of
-//! `tests/guests` for this machine and for wasm32-wasip2.
+//! `bench/guests` for this machine and for wasm32-wasip2.
 //!
 //! Each server is started, gets the mails of both, and is stopped. What arrives is
 //! compared with what was sent. The table goes to standard output, and into FILE
 //! between its marks.
 
-#[path = "../../../../guests/src/interop/letter.rs"]
+#[path = "../../../../guests/src/bin/interop_mail/letter.rs"]
 #[allow(dead_code, reason = "it has what the client needs too")]
 mod letter;
 

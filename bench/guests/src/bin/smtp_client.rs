@@ -1,5 +1,5 @@
 //! Our client as `cargo xtask bench smtp` measures it, beside the programs of
-//! `tests/peers`, which have the same command line and send the same mails:
+//! `bench/peers`, which have the same command line and send the same mails:
 //! `smtp_client MEASURE PORT CA.pem COUNT SIZE USER PASSWORD`. It prints how
 //! long it took, in milliseconds; behind that `stream` prints how much memory
 //! it took for the mails, in bytes: what the heap held more when a piece of the
