@@ -1,22 +1,28 @@
 //! The component at work: against a server made for the run, and against any
-//! other.
+//! other. By the `wasmtime` of this machine, or by an embedded one.
 
 use crate::flags::Send;
 use crate::{guest, setup};
 use anyhow::Context as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
+use std::thread;
 use xshell::{Shell, cmd};
+
+/// The oldest `wasmtime` whose command runs the component as it stands, with the exit
+/// codes of sysexits.h, and that the tests run too.
+const OLDEST_WASMTIME: u32 = 48;
 
 /// Sends every mail of `tests/mail` and compares what arrives.
 pub(crate) fn demo(sh: &Shell) -> anyhow::Result<()> {
-    let component = component(sh)?;
+    let wasmtime = Wasmtime::find();
+    println!("building wasi-sendmail.wasm and the demo: minutes, the first time");
     let mut mails = sh.read_dir("tests/mail")?;
     mails.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
     mails.sort();
-    println!("building the demo with an embedded wasmtime: several minutes, the first time");
-    let demo = guest::host_program("demo")?;
-    cmd!(sh, "{demo} {component} {mails...}")
+    let (demo, wasmtime, component) = built(sh, &wasmtime, &["demo"])?;
+    let demo = demo.with_file_name("demo");
+    cmd!(sh, "{demo} {wasmtime} {component} {mails...}")
         .quiet()
         .run()
         .context("the demo failed")
@@ -25,39 +31,129 @@ pub(crate) fn demo(sh: &Shell) -> anyhow::Result<()> {
 /// Sends the mail on standard input. The URL goes by the environment, where
 /// other users cannot see its password.
 pub(crate) fn send(sh: &Shell, flags: &Send) -> anyhow::Result<ExitCode> {
-    let ca_file = flags
-        .ca_file
-        .as_ref()
-        .map(std::path::absolute)
-        .transpose()?;
-    let component = component(sh)?;
-    let mut args = Vec::new();
-    if let Some(folder) = ca_file.as_ref().and_then(|file| file.parent()) {
-        args.extend(["--folder".into(), folder.into()]);
+    let ca_file = flags.ca_file.as_ref().map(std::path::absolute);
+    let ca_file = ca_file.transpose()?;
+    let wasmtime = Wasmtime::find();
+    let (_, program, component) = built(sh, &wasmtime, &[])?;
+    let mut command = Command::new(program);
+    let folder = ca_file.as_ref().and_then(|file| file.parent());
+    match wasmtime {
+        Wasmtime::Command(_) => {
+            let granted = ["inherit-network", "allow-ip-name-lookup", "inherit-env"];
+            command.arg("run");
+            command.args(granted.iter().flat_map(|what| ["-S", what]));
+            command.args(["--dir", "."]);
+            command.args(
+                folder
+                    .iter()
+                    .flat_map(|folder| ["--dir".as_ref(), folder.as_os_str()]),
+            );
+        }
+        Wasmtime::Embedded => {
+            command.args(
+                folder
+                    .iter()
+                    .flat_map(|folder| ["--folder".as_ref(), folder.as_os_str()]),
+            );
+        }
     }
-    args.extend([component.into(), "-t".into(), "-i".into(), "-v".into()]);
+    command.arg(component).args(["-t", "-i", "-v"]);
     if let Some(file) = ca_file {
-        args.extend(["--ca-file".into(), file.into()]);
+        command.arg("--ca-file").arg(file);
     }
-    guest::run(
-        &args,
-        flags
-            .server
-            .as_deref()
-            .map(|url| ("WASI_SENDMAIL_SERVER", url)),
-    )
+    if let Some(url) = &flags.server {
+        command.env("WASI_SENDMAIL_SERVER", url);
+    }
+    Ok(guest::exit_code(command.status()?))
 }
 
-/// Builds `wasi-sendmail` as it ships.
-fn component(sh: &Shell) -> anyhow::Result<PathBuf> {
+/// What runs the component.
+#[derive(Debug, PartialEq, Eq)]
+enum Wasmtime {
+    /// The command of this machine, which said so of its version.
+    Command(String),
+    /// `wasip2-runner`, which takes minutes to build.
+    Embedded,
+}
+
+impl Wasmtime {
+    /// The command, if it is new enough; says what is used.
+    fn find() -> Self {
+        let output = Command::new("wasmtime").arg("--version").output();
+        let said = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        let found = Self::by_version(said.as_deref().unwrap_or_default());
+        match &found {
+            Self::Command(version) => println!("{version} of this machine runs the component"),
+            Self::Embedded => println!(
+                "an embedded wasmtime runs the component, since no `wasmtime` {OLDEST_WASMTIME} or later is on PATH"
+            ),
+        }
+        found
+    }
+
+    /// By what `wasmtime --version` says, such as `wasmtime 48.0.2 (a1b2c3 2026-10-01)`.
+    fn by_version(said: &str) -> Self {
+        let version = said.trim().strip_prefix("wasmtime ");
+        let major = version.and_then(|version| version.split('.').next()?.parse::<u32>().ok());
+        match major.is_some_and(|major| major >= OLDEST_WASMTIME) {
+            true => Self::Command(said.trim().to_owned()),
+            false => Self::Embedded,
+        }
+    }
+}
+
+/// Builds `wasi-sendmail` as it ships, and meanwhile these programs and what runs it.
+/// Gives the folder of the programs with a name in it, what runs it, and the component.
+fn built(
+    sh: &Shell,
+    wasmtime: &Wasmtime,
+    programs: &[&str],
+) -> anyhow::Result<(PathBuf, PathBuf, PathBuf)> {
     setup::setup(sh)?;
-    println!("building wasi-sendmail.wasm: a minute or two, the first time");
-    cmd!(
-        sh,
-        "cargo build --quiet --release --target wasm32-wasip2 --package wasi-sendmail"
-    )
-    .quiet()
-    .run()
-    .context("wasi-sendmail does not build")?;
+    let runner = (*wasmtime == Wasmtime::Embedded).then_some("wasip2-runner");
+    let programs: Vec<_> = programs.iter().copied().chain(runner).collect();
+    // Each has folders of its own, so that neither waits for the other's.
+    let component = thread::spawn(component);
+    if !programs.is_empty() {
+        guest::host_programs(&programs)?;
+    }
+    let component = component.join().expect("it does not panic")?;
+    let folder = guest::target_folder().join("debug");
+    let program = match wasmtime {
+        Wasmtime::Command(_) => PathBuf::from("wasmtime"),
+        Wasmtime::Embedded => folder.join("wasip2-runner"),
+    };
+    Ok((folder.join("demo"), program, component))
+}
+
+fn component() -> anyhow::Result<PathBuf> {
+    const BUILD: &str = "build --quiet --release --target wasm32-wasip2 --package wasi-sendmail";
+    let status = Command::new("cargo")
+        .args(BUILD.split(' '))
+        .current_dir(crate::root())
+        .status()?;
+    anyhow::ensure!(status.success(), "wasi-sendmail does not build");
     Ok(guest::target_folder().join("wasm32-wasip2/release/wasi-sendmail.wasm"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wasmtime_of_this_machine_is_used_if_it_is_new_enough() {
+        for said in ["wasmtime 48.0.2 (a1b2c3 2026-10-01)\n", "wasmtime 50.0.0\n"] {
+            let found = Wasmtime::by_version(said);
+            assert_eq!(found, Wasmtime::Command(said.trim().to_owned()));
+        }
+        for said in [
+            "",
+            "wasmtime 47.9.9",
+            "wasmtime-cli 14.0.0",
+            "wasmtime new",
+            "zsh: 49",
+        ] {
+            assert_eq!(Wasmtime::by_version(said), Wasmtime::Embedded, "{said}");
+        }
+    }
 }

@@ -53,12 +53,19 @@ pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
 /// Builds a program of `tests/host` or `bench/host`. With `--workspace`, since cargo chooses
 /// features by the packages named: `--package` would build a second wasmtime.
 pub(crate) fn host_program(name: &str) -> anyhow::Result<PathBuf> {
+    host_programs(&[name])?;
+    Ok(target_folder().join("debug").join(name))
+}
+
+/// The same for several, into `debug` of the target folder.
+pub(crate) fn host_programs(names: &[&str]) -> anyhow::Result<()> {
     let status = Command::new("cargo")
-        .args(["build", "--quiet", "--workspace", "--bin", name])
+        .args(["build", "--quiet", "--workspace"])
+        .args(names.iter().flat_map(|name| ["--bin", name]))
         .current_dir(root())
         .status()?;
-    anyhow::ensure!(status.success(), "{name} does not build");
-    Ok(target_folder().join("debug").join(name))
+    anyhow::ensure!(status.success(), "{} do not build", names.join(", "));
+    Ok(())
 }
 
 /// Where cargo builds.

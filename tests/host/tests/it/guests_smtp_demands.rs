@@ -273,7 +273,8 @@ async fn roots_are_the_hosts_or_the_bundled() {
 
 #[tokio::test]
 async fn features_of_the_client_are_passed_on() {
-    let server = plaintext().await;
+    let rules = Rules::default().without("SMTPUTF8");
+    let server = Server::new(rules).listen(Security::Plaintext).unwrap();
     let run = guest("passed_on", server.addr().port()).run().await;
     run.expect_success();
     let received = server.mails();

@@ -100,12 +100,17 @@ impl Default for Ca {
     }
 }
 
-pub(crate) fn new_key() -> KeyPair {
+/// A fresh key (ECDSA P-256).
+///
+/// # Panics
+///
+/// When the system has no random numbers.
+pub fn new_key() -> KeyPair {
     KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("random numbers are available")
 }
 
 /// An authority with at most `below` authorities below it.
-pub(crate) fn ca_params(common_name: &str, below: u8) -> CertificateParams {
+pub fn ca_params(common_name: &str, below: u8) -> CertificateParams {
     let mut params = params(common_name, &[]);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(below));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -113,7 +118,7 @@ pub(crate) fn ca_params(common_name: &str, below: u8) -> CertificateParams {
 }
 
 /// A server with these names (DNS names or IP literals).
-pub(crate) fn leaf_params(names: &[&str]) -> CertificateParams {
+pub fn leaf_params(names: &[&str]) -> CertificateParams {
     let mut params = params("test server", names);
     params.is_ca = IsCa::ExplicitNoCa;
     params.use_authority_key_identifier_extension = true;
