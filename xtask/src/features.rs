@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use xshell::{Shell, cmd};
 
 /// The features of the crates below: each alone, and none.
-const ALONE: [(&str, &[&str]); 3] = [
+const ALONE: [(&str, &[&str]); 4] = [
     (
         "tls-pump",
         &[
@@ -23,6 +23,10 @@ const ALONE: [(&str, &[&str]); 3] = [
     ),
     ("tls-pump-crypto", &["", "pq", "tls12"]),
     ("smtp-session", &["", "scram", "saslprep", "reencode"]),
+    (
+        "smtp-test-server",
+        &["", "auth", "folder", "futures-io", "tokio"],
+    ),
 ];
 
 /// What `wasm-smtp-wasi` has of TLS: one of each row.

@@ -105,7 +105,8 @@ fn root() -> &'static Path {
 
 /// The crates that are components or parts of them: they are built and tested
 /// for both targets.
-const LIBRARIES: [&str; 7] = [
+const LIBRARIES: [&str; 8] = [
+    "smtp-test-server",
     "wasi-net",
     "tls-pump-primitives",
     "tls-pump-crypto",

@@ -1,6 +1,6 @@
 //! The tests: natively, and the same libraries inside wasmtime.
 
-use crate::{guest, libraries, setup};
+use crate::{LIBRARIES, guest, setup};
 use anyhow::Context as _;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -42,26 +42,37 @@ impl Tally {
     }
 }
 
-/// Runs all tests, printing what the test runner prints.
+/// Runs all tests, printing what the test runner prints. Each runs natively with every
+/// feature, in a component, and with other features where its result could differ.
 pub(crate) fn test(sh: &Shell) -> anyhow::Result<Tally> {
     setup::setup(sh)?;
     let mut tally = Tally::default();
     install_old_aiosmtpd(sh);
     run(sh, &mut tally, ["test", "--workspace"].into_iter())?;
-    let guests = ["test", "--target", "wasm32-wasip2"]
-        .into_iter()
-        .chain(libraries());
+    // tls-pump has its own runs, of which the first is in components too.
+    let others = LIBRARIES.into_iter().filter(|name| *name != "tls-pump");
+    let guests = ["test", "--target", "wasm32-wasip2"].into_iter();
+    let guests = guests.chain(others.flat_map(|name| ["-p", name]));
     run(sh, &mut tally, guests)?;
     providers(sh, &mut tally)?;
-    for package in ["tls-pump", "tls-pump-crypto", "smtp-session"] {
-        let bare = ["test", "--no-default-features", "--package", package];
-        run(sh, &mut tally, bare.into_iter())?;
+    for package in [
+        "tls-pump",
+        "tls-pump-crypto",
+        "smtp-session",
+        "smtp-test-server",
+    ] {
+        let bare = "test --no-default-features --lib --test it --package";
+        run(sh, &mut tally, bare.split(' ').chain([package]))?;
     }
-    let all = ["test", "--all-features", "--package", "smtp-session"];
-    run(sh, &mut tally, all.into_iter())?;
-    let mailer =
-        "test --target wasm32-wasip2 --package wasm-smtp-wasi --features mailer --test mailer";
-    run(sh, &mut tally, mailer.split(' '))?;
+    let all = "test --all-features --lib --test it --package smtp-session";
+    run(sh, &mut tally, all.split(' '))?;
+    for features in [
+        "wasm-smtp-wasi --features mailer --test mailer",
+        "smtp-test-server --features auth,futures-io --test it",
+    ] {
+        let args = format!("test --target wasm32-wasip2 --package {features}");
+        run(sh, &mut tally, args.split(' '))?;
+    }
     // The workspace README's example needs a component, as do the others.
     let readme = "test --doc --target wasm32-wasip2 --package test-guests";
     run(sh, &mut tally, readme.split(' '))?;
@@ -87,22 +98,25 @@ fn install_old_aiosmtpd(sh: &Shell) {
     }
 }
 
-/// tls-pump with all its features, by each of its crypto providers and by both.
-/// In components by *ring* only where clang can build it.
+/// tls-pump with all its features by each of its crypto providers alone; by both it
+/// runs with the workspace. In components by *ring* only where clang can build it.
 fn providers(sh: &Shell, tally: &mut Tally) -> anyhow::Result<()> {
     const OTHERS: &str = "keylog,native-roots,server,tls12,webpki-roots";
     let clang = setup::clang(sh);
-    for providers in ["pure,pq", "ring", "pure,pq,ring"] {
+    for (providers, is_ring) in [("pure,pq", false), ("ring", true)] {
         let features = format!("{OTHERS},{providers}");
         let mut args = vec!["test", "--package", "tls-pump", "--no-default-features"];
         args.extend(["--features", &features]);
-        run(sh, tally, args.iter().copied())?;
-        if let (true, Err(missing)) = (providers.contains("ring"), &clang) {
-            println!("skipped: the same in a component: {missing}");
-            continue;
+        let handshakes = args.iter().copied().chain(["--test", "it"]);
+        run(sh, tally, handshakes)?;
+        match &clang {
+            Err(missing) if is_ring => println!("skipped: the same in a component: {missing}"),
+            _ => {
+                args.extend(["--target", "wasm32-wasip2"]);
+                let handshakes = ["--test", "it"].into_iter().filter(|_| is_ring);
+                run(sh, tally, args.into_iter().chain(handshakes))?;
+            }
         }
-        args.extend(["--target", "wasm32-wasip2"]);
-        run(sh, tally, args.into_iter())?;
     }
     Ok(())
 }

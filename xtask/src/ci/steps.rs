@@ -135,10 +135,7 @@ mod tests {
         };
         let mut steps = Steps::new(&flags).unwrap();
         steps.run("good", || Ok(())).unwrap();
-        let error = steps
-            .run("bad", || anyhow::bail!("no"))
-            .map(|()| ())
-            .unwrap_err();
+        let error = steps.run::<()>("bad", || anyhow::bail!("no")).unwrap_err();
         assert_eq!(format!("{error:#}"), "the step `bad` failed: no");
         let written = std::fs::read_to_string(&folder).unwrap();
         assert_eq!(parse(&written).unwrap().len(), 2);

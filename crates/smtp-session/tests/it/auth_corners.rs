@@ -129,9 +129,7 @@ fn what_the_body_needs_is_asked_for_behind_auth_too() {
 #[test]
 fn a_password_that_scram_does_not_allow_is_the_callers_fault() {
     let peer = server(&["AUTH SCRAM-SHA-256"], |line| {
-        let Some(encoded) = line.strip_prefix("AUTH SCRAM-SHA-256 ") else {
-            return None;
-        };
+        let encoded = line.strip_prefix("AUTH SCRAM-SHA-256 ")?;
         let first = String::from_utf8(Base64::decode_vec(encoded).expect("base64")).expect("text");
         let nonce = first.rsplit("r=").next().expect("a nonce");
         say(&format!(

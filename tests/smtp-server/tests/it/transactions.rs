@@ -101,7 +101,7 @@ fn what_can_not_be_kept_is_refused() {
     assert_eq!((seen.mails.len(), seen.taken().len()), (2, 1));
 }
 
-#[cfg(feature = "folder")]
+#[cfg(all(feature = "folder", not(target_family = "wasm")))]
 #[test]
 fn a_folder_has_the_mails_and_keeps_what_is_there() {
     let folder = std::env::temp_dir().join(format!("smtp-test-server-{}", std::process::id()));
