@@ -3,7 +3,8 @@
 mod steps;
 
 use crate::flags::Ci;
-use crate::{demo, deny, features, fuzz, libraries, no_clang, setup, size, test, tidy};
+use crate::{demo, deny, features, fuzz, libraries, no_clang, setup, size, test, tidy, tools};
+use std::thread;
 use steps::Steps;
 use xshell::{Shell, cmd};
 
@@ -13,11 +14,14 @@ pub(crate) fn ci(sh: &Shell, flags: &Ci) -> anyhow::Result<()> {
     // Nothing is built twice here, so that what is kept for that only costs.
     let _incremental = sh.push_env("CARGO_INCREMENTAL", "0");
     steps.run("setup", || setup::setup(sh))?;
+    // One of them is built by one processor most of the time.
+    let tools = thread::spawn(tools::get_all);
     steps.run("format", || format(sh))?;
     steps.run("tidy", || tidy::tidy(sh))?;
-    steps.run("deny", || deny::deny(sh))?;
     steps.run("clippy", || clippy(sh))?;
     steps.run("docs", || docs(sh))?;
+    steps.run("tools", || Ok(tools.join().expect("it does not panic")))?;
+    steps.run("deny", || deny::deny(sh))?;
     steps.run("features", || features::some(sh))?;
     steps.run("msrv", || msrv(sh))?;
     steps.run("no-clang", || no_clang::no_clang(sh))?;

@@ -21,6 +21,15 @@ pub(crate) const CARGO_FUZZ: Tool = Tool {
     version: "0.13.2",
 };
 
+/// Installs what is missing; who needs it says what could not be had.
+pub(crate) fn get_all() {
+    if let Ok(sh) = Shell::new() {
+        for tool in [CARGO_DENY, CARGO_FUZZ] {
+            _ = tool.get(&sh);
+        }
+    }
+}
+
 impl Tool {
     /// The program, from `target/tools` or from the path; installs it if
     /// neither has this version.

@@ -62,7 +62,7 @@ pub struct Deviation {
 pub enum Then {
     /// Reads on, as a good server does.
     GoOn,
-    /// Begins TLS; with [`listen`](crate::listen) by a handshake.
+    /// Begins TLS; with `listen` by a handshake.
     StartTls,
     /// Reads on, but does nothing with it and says nothing any more.
     Hold,

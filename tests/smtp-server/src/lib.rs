@@ -9,7 +9,7 @@
 //! - [`Rules`]: what the server offers and demands.
 //! - [`Server`]: what its connections share, and what a test asks for.
 //! - [`Conversation`]: one connection, without I/O.
-//! - Drivers: [`memory`], without dependencies; [`listen`], on a loopback port with
+//! - Drivers: [`memory`], without dependencies; `listen`, on a loopback port with
 //!   TLS (feature `tokio`); `folder`, in which the mails are files (feature `folder`).
 //!
 //! ```
@@ -37,7 +37,7 @@ mod conversation;
 mod deviation;
 #[cfg(feature = "folder")]
 mod folder;
-#[cfg(feature = "tokio")]
+#[cfg(all(feature = "tokio", not(target_family = "wasm")))]
 pub mod listen;
 pub mod memory;
 mod rules;

@@ -143,7 +143,7 @@ impl Server {
     }
 
     /// Waits until a connection is over.
-    #[cfg(feature = "tokio")]
+    #[cfg(all(feature = "tokio", not(target_family = "wasm")))]
     pub(crate) async fn over(&self, connection: usize) {
         self.find(|seen| seen.connections[connection].closed.then_some(()))
             .await;
