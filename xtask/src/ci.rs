@@ -20,7 +20,10 @@ pub(crate) fn ci(sh: &Shell, flags: &Ci) -> anyhow::Result<()> {
     steps.run("tidy", || tidy::tidy(sh))?;
     steps.run("clippy", || clippy(sh))?;
     steps.run("docs", || docs(sh))?;
-    steps.run("tools", || Ok(tools.join().expect("it does not panic")))?;
+    steps.run("tools", || {
+        tools.join().expect("it does not panic");
+        Ok(())
+    })?;
     steps.run("deny", || deny::deny(sh))?;
     steps.run("features", || features::some(sh))?;
     steps.run("msrv", || msrv(sh))?;

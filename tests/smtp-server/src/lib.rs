@@ -52,3 +52,8 @@ pub use rules::Mechanism;
 pub use rules::Rules;
 pub use seen::{By, Connection, Login, Mail, Seen, TlsFacts};
 pub use server::Server;
+
+/// The README's example works.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -2,13 +2,12 @@
 
 /// What a server offers and demands.
 ///
-/// By default it is `smtp.test`, offers PIPELINING, SIZE (50 MiB), 8BITMIME, SMTPUTF8,
+/// By default it offers PIPELINING, SIZE (50 MiB), 8BITMIME, SMTPUTF8,
 /// CHUNKING, DSN and ENHANCEDSTATUSCODES, and asks for no login. What it does not
 /// offer it refuses.
 #[derive(Clone)]
 #[must_use]
 pub struct Rules {
-    pub(crate) name: String,
     pub(crate) offers: Vec<String>,
     pub(crate) lmtp: bool,
     #[cfg(feature = "auth")]
@@ -19,7 +18,6 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         let this = Self {
-            name: "smtp.test".to_owned(),
             offers: Vec::new(),
             lmtp: false,
             #[cfg(feature = "auth")]
@@ -39,12 +37,6 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// What the server calls itself.
-    pub fn name(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.name);
-        self
-    }
-
     /// Offers these lines of the reply to EHLO, such as `SIZE 1000` or `AUTH PLAIN`,
     /// and no others. STARTTLS is shown until TLS is on, and until then no AUTH. With
     /// AUTH and without users, every login is right.

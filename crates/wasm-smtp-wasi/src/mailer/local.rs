@@ -179,3 +179,52 @@ impl Connect for LocalServer {
         Box::pin(async { Ok(connection) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_used_up_in_order() {
+        let server = LocalServer::new();
+        server.answer("NOOP", "450 not now", Some(1));
+        server.answer("noop", "421 enough", Some(1));
+        let said: Vec<_> = (0..3)
+            .map(|_| answer_to(&mut lock(&server.answers), "NoOp"))
+            .collect();
+        let [first, second] = ["450 not now", "421 enough"].map(|reply| Some(reply.into()));
+        assert_eq!(said, [first, second, None]);
+        assert_eq!(server.answers_left(), 0);
+    }
+
+    /// What `answer` says of each reply, and that CONNECT is the greeting.
+    #[test]
+    fn an_answer_is_said_and_then_is_so() {
+        let server = LocalServer::new();
+        server.answer("CONNECT", "220 hello", None);
+        server.answer("RCPT TO:<no@", "550 no", None);
+        server.answer("QUIT", "", None);
+        let mut conversation = server.server.open();
+        conversation.handle(b"x");
+        assert!(conversation.output().starts_with(b"220 hello\r\n503 "));
+        let mut conversation = server.server.open();
+        let mut said = String::new();
+        for lines in [
+            "",
+            "HELO a\r\n",
+            "MAIL FROM:<>\r\nRCPT TO:<no@b>\r\nRCPT TO:<a@b>\r\nDATA\r\n",
+            "x\r\n.\r\n",
+            "QUIT\r\n",
+        ] {
+            let len = conversation.output().len();
+            said += &String::from_utf8_lossy(conversation.output());
+            conversation.written(len);
+            conversation.handle(lines.as_bytes());
+        }
+        let codes: Vec<_> = said.lines().map(|line| &line[..3]).collect();
+        assert_eq!(codes, ["220", "250", "250", "550", "250", "354", "250"]);
+        assert_eq!(*conversation.next(), Then::Close);
+        assert_eq!(server.mails()[0].recipients, ["a@b"]);
+        assert_eq!(server.connections(), 2);
+    }
+}

@@ -1,6 +1,6 @@
 //! The commands and their order: EHLO, STARTTLS, QUIT, and which one is whose.
 
-use super::{AUTH_LINE, COMMAND_LINE, Conversation, Hello};
+use super::{AUTH_LINE, COMMAND_LINE, Conversation, Hello, NAME};
 use crate::syntax::is_domain;
 use crate::{OVER, Then};
 
@@ -96,7 +96,7 @@ impl Conversation {
 
     fn greeting(&self, name: &str, is_extended: bool) -> String {
         let rules = self.server.rules();
-        let mut last = format!("{} greets {name}", rules.name);
+        let mut last = format!("{NAME} greets {name}");
         let mut lines = String::new();
         let starttls = "STARTTLS".to_owned();
         let starttls = self.has_starttls.then_some(&starttls);

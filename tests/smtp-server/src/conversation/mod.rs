@@ -15,6 +15,8 @@ use std::fmt;
 const COMMAND_LINE: usize = 512;
 /// The same for AUTH and its responses (RFC 4954 section 4).
 const AUTH_LINE: usize = 12_288;
+/// What the server calls itself.
+const NAME: &str = "smtp.test";
 /// How many mistakes are borne.
 const MISTAKES: u32 = 20;
 
@@ -192,7 +194,7 @@ impl Conversation {
     fn greet(&mut self) {
         self.is_greeted = true;
         let protocol = if self.rules().lmtp { "LMTP" } else { "ESMTP" };
-        let greeting = format!("220 {} {protocol}", self.rules().name);
+        let greeting = format!("220 {NAME} {protocol}");
         self.answer(GREETING, &greeting);
     }
 
