@@ -3,12 +3,37 @@
 //! A byte-wise state machine, because lines may be split anywhere between two reads and a line
 //! end is only ever CR LF: taking a bare LF for one is how mail is smuggled.
 
+/// What is wrong with the lines of a content (RFC 5321 sections 2.3.8 and 4.5.3.1.6).
+#[derive(Default)]
+pub(crate) struct Lines {
+    /// A CR or LF stood alone anywhere.
+    pub(crate) bare_line_end: bool,
+    /// A line had more than 1,000 octets with its end.
+    pub(crate) too_long: bool,
+    /// An octet was beyond ASCII.
+    pub(crate) eight_bit: bool,
+    after_cr: bool,
+    len: usize,
+}
+
+impl Lines {
+    pub(crate) fn feed(&mut self, byte: u8) {
+        self.bare_line_end |= self.after_cr != (byte == b'\n');
+        self.eight_bit |= !byte.is_ascii();
+        self.len += 1;
+        self.too_long |= self.len > 1000;
+        if byte == b'\n' {
+            self.len = 0;
+        }
+        self.after_cr = byte == b'\r';
+    }
+}
+
 /// The content of a DATA command while it arrives.
 pub(crate) struct Dotted {
     pub(crate) content: Vec<u8>,
-    /// Whether a CR or LF stood alone anywhere.
-    pub(crate) bare_line_end: bool,
-    /// Whether more than `limit` octets came; the rest is not kept.
+    pub(crate) lines: Lines,
+    /// More than `limit` octets came; the rest is not kept.
     pub(crate) too_big: bool,
     pub(crate) ended: bool,
     limit: u64,
@@ -22,7 +47,6 @@ enum At {
     Dot,
     DotCr,
     Inside,
-    Cr,
 }
 
 impl Dotted {
@@ -30,7 +54,7 @@ impl Dotted {
     pub(crate) fn new(limit: u64) -> Self {
         Self {
             content: Vec::new(),
-            bare_line_end: false,
+            lines: Lines::default(),
             too_big: false,
             ended: false,
             limit,
@@ -49,8 +73,7 @@ impl Dotted {
                     return index + 1;
                 }
                 (At::DotCr, _) => {
-                    // The bare CR is noted, and not kept: the content is refused anyway.
-                    self.at = At::Cr;
+                    self.inside(b'\r');
                     self.inside(byte);
                 }
                 _ => self.inside(byte),
@@ -61,17 +84,9 @@ impl Dotted {
 
     /// A byte that is content.
     fn inside(&mut self, byte: u8) {
-        let after_cr = matches!(self.at, At::Cr);
-        self.bare_line_end |= after_cr != (byte == b'\n');
-        self.at = match byte {
-            b'\r' => At::Cr,
-            b'\n' if after_cr => At::LineStart,
-            _ => At::Inside,
-        };
-        self.keep(byte);
-    }
-
-    fn keep(&mut self, byte: u8) {
+        let is_end = self.lines.after_cr && byte == b'\n';
+        self.at = if is_end { At::LineStart } else { At::Inside };
+        self.lines.feed(byte);
         if (self.content.len() as u64) < self.limit {
             self.content.push(byte);
         } else {
@@ -97,7 +112,7 @@ mod tests {
     #[test]
     fn dots_are_removed_only_where_they_were_stuffed() {
         let (dotted, used) = read(b"..a\r\nb.\r\n...\r\n.c\r\n.\r\nQUIT\r\n");
-        assert!(dotted.ended && !dotted.bare_line_end);
+        assert!(dotted.ended && !dotted.lines.bare_line_end);
         assert_eq!(dotted.content, b".a\r\nb.\r\n..\r\nc\r\n");
         assert_eq!(used, 21);
         assert_eq!(read(b".\r\n").0.content, b"");
@@ -115,7 +130,7 @@ mod tests {
         ] {
             let (dotted, _) = read(input);
             assert!(!dotted.ended, "{input:?} ended");
-            assert!(dotted.bare_line_end, "{input:?} passed");
+            assert!(dotted.lines.bare_line_end, "{input:?} passed");
         }
     }
 

@@ -17,11 +17,15 @@ pub const END: &str = ".";
 /// The line of a connection on which QUIT was answered. A good server then ends it.
 pub const OVER: &str = "OVER";
 
+/// No line of a client is one of these.
+pub(crate) const MOMENTS: [&str; 6] = [GREETING, TLS, CHUNK, BLOCK, END, OVER];
+
 /// What the server is about to answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// The client's line without its end, a response to a challenge included; or one
-    /// of [`GREETING`], [`TLS`], [`CHUNK`], [`BLOCK`], [`END`] and [`OVER`].
+    /// of [`GREETING`], [`TLS`], [`CHUNK`], [`BLOCK`], [`END`] and [`OVER`]; or `?` for
+    /// a line that is no text.
     pub line: &'a str,
     /// What a good server says, each line with its end; may be empty.
     pub reply: &'a str,
@@ -66,7 +70,8 @@ pub enum Then {
     StartTls,
     /// Reads on, but does nothing with it and says nothing any more.
     Hold,
-    /// Does not even read any more.
+    /// Does not even read any more. In the record the connection is over; its socket
+    /// stays open until the listener is dropped.
     Stop,
     /// Ends the connection in order, with TLS's close_notify, and reads to its end.
     End,
@@ -76,7 +81,8 @@ pub enum Then {
     Close,
     /// Resets the connection.
     Reset,
-    /// Writes these bytes again and again, with a pause between them.
+    /// Writes these bytes again and again, with a pause after each, which a stream in
+    /// memory does not have. None is [`Then::Hold`].
     Repeat(Vec<u8>, Duration),
 }
 

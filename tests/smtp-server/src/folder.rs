@@ -24,12 +24,17 @@ fn write(folder: &Path, mail: &Mail) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
             Ok(mut file) => {
-                file.write_all(&mail.content)?;
                 let mut envelope = format!("MAIL FROM:<{}>\r\n", mail.sender);
                 for recipient in &mail.recipients {
                     envelope += &format!("RCPT TO:<{recipient}>\r\n");
                 }
-                return fs::write(path.with_extension("envelope"), envelope);
+                let named = path.with_extension("envelope");
+                let written = file
+                    .write_all(&mail.content)
+                    .and_then(|()| OpenOptions::new().write(true).create_new(true).open(named))
+                    .and_then(|mut file| file.write_all(envelope.as_bytes()));
+                // A mail that is refused is not there.
+                return written.inspect_err(|_| _ = fs::remove_file(&path));
             }
         }
     }

@@ -21,9 +21,14 @@
 //!     nobody.then(|| Deviation::say("550 5.1.1 no such user"))
 //! });
 //! let mut conversation = server.open();
-//! conversation.handle(b"HELO client.example\r\n");
-//! conversation.handle(b"MAIL FROM:<>\r\nRCPT TO:<nobody@example.org>\r\n");
-//! assert!(conversation.output().ends_with(b"\r\n550 5.1.1 no such user\r\n"));
+//! let mut said = String::new();
+//! for lines in ["", "EHLO client.example\r\n", "MAIL FROM:<>\r\nRCPT TO:<nobody@example.org>\r\n"] {
+//!     conversation.handle(lines.as_bytes());
+//!     // A client reads what was said before it goes on.
+//!     said = String::from_utf8_lossy(conversation.output()).into_owned();
+//!     conversation.written(said.len());
+//! }
+//! assert_eq!(said, "250 2.1.0 sender ok\r\n550 5.1.1 no such user\r\n");
 //! ```
 //!
 //! Source: RFC 5321, with RFC 1870 (SIZE), 2033 (LMTP), 2034 (enhanced status codes),

@@ -7,6 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -21,7 +22,7 @@ pub enum Security {
     Implicit(Arc<ServerConfig>),
     /// Plaintext until STARTTLS, which is offered whatever the rules say.
     StartTls(Arc<ServerConfig>),
-    /// Never TLS.
+    /// Never TLS, whatever the rules say.
     Plaintext,
 }
 
@@ -111,13 +112,18 @@ async fn accept(listener: TcpListener, server: Server, security: Security, one_a
     let mut sessions = JoinSet::new();
     // Those that are not read any more stay open.
     let mut stopped = Vec::new();
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Too many files are open, or the client is gone already.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
         // Else the greeting would wait for the acknowledgement of TLS's tickets.
         _ = stream.set_nodelay(true);
         let conversation = match &security {
             Security::Implicit(_) => server.open_before_tls(),
             Security::StartTls(_) => server.open_with_starttls(),
-            Security::Plaintext => server.open(),
+            Security::Plaintext => server.open_with(false),
         };
         let config = match &security {
             Security::Implicit(config) | Security::StartTls(config) => Some(config.clone()),

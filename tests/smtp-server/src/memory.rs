@@ -170,15 +170,22 @@ impl Link {
             return Poll::Ready(Ok(len));
         }
         match self.conversation.next() {
-            Then::Reset => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
-            Then::End | Then::HalfClose | Then::Close => Poll::Ready(Ok(0)),
-            _ if self.is_broken || self.conversation.is_over() => Poll::Ready(Ok(0)),
-            _ => {
-                self.waiting[0] = Some(cx.waker().clone());
-                self.conversation.server().wake_later(cx.waker());
-                Poll::Pending
-            }
+            Then::Reset => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            Then::End | Then::HalfClose | Then::Close => return Poll::Ready(Ok(0)),
+            _ => {}
         }
+        // Who is to be woken is known before it is looked whether the server is there.
+        match self.waits(0, cx) || self.is_broken {
+            true => Poll::Ready(Ok(0)),
+            false => Poll::Pending,
+        }
+    }
+
+    /// Notes who reads or writes; gives whether the connection is over.
+    fn waits(&mut self, side: usize, cx: &Context<'_>) -> bool {
+        self.waiting[side] = Some(cx.waker().clone());
+        self.conversation.server().wake_later(cx.waker());
+        self.conversation.is_over()
     }
 
     /// What is said again and again is said again.
@@ -206,12 +213,15 @@ impl Link {
             len = len.min(at.saturating_sub(self.written));
             self.is_broken = self.written >= at;
             if self.is_broken {
+                self.wake();
                 return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
             }
         }
         if len == 0 && !buf.is_empty() {
-            self.waiting[1] = Some(cx.waker().clone());
-            return Poll::Pending;
+            return match self.waits(1, cx) {
+                true => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+                false => Poll::Pending,
+            };
         }
         self.flights += usize::from(std::mem::take(&mut self.is_reading));
         self.up.extend(&buf[..len]);

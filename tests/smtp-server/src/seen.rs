@@ -57,14 +57,15 @@ pub struct Mail {
     pub tls: Option<TlsFacts>,
     /// Who sent it, if anyone logged in.
     pub login: Option<Login>,
+    pub(crate) is_taken: bool,
 }
 
 impl Mail {
-    /// Whether the server took it over; with LMTP, for anyone.
+    /// Whether the server took it over; with LMTP, for anyone. Where nobody was to get
+    /// it, it did not.
     #[must_use]
     pub fn is_taken(&self) -> bool {
-        let mut replies = self.reply.lines().take(self.recipients.len().max(1));
-        replies.any(|reply| reply.starts_with('2'))
+        self.is_taken
     }
 
     /// What it says, each octet that is not UTF-8 replaced.
@@ -87,18 +88,19 @@ impl fmt::Debug for Mail {
 
 /// The course of one connection.
 ///
-/// `Debug` shows the verbs alone: what follows may be a secret.
+/// `Debug` shows known verbs alone: all else may be a secret.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Connection {
-    /// The client's lines without their ends, responses to challenges included.
+    /// The client's lines without their ends, responses to challenges included; `?` for
+    /// a line that is no text.
     pub lines: Vec<String>,
     /// TLS is on.
     pub tls: bool,
     /// QUIT was answered.
     pub quit: bool,
-    /// A deviation keeps it waiting.
+    /// A deviation keeps it waiting, and it is not over.
     pub held: bool,
-    /// It is over, for whatever reason.
+    /// It is over, for whatever reason; in memory, once the client's end is closed.
     pub closed: bool,
     /// How many bytes of a [`Then::Repeat`](crate::Then::Repeat) went out.
     pub repeated: usize,
@@ -113,10 +115,20 @@ impl Connection {
     }
 }
 
+/// Without responses to challenges.
+fn known(verbs: Vec<String>) -> Vec<String> {
+    const KNOWN: &str = "AUTH BDAT DATA EHLO HELO HELP LHLO MAIL NOOP QUIT RCPT RSET STARTTLS VRFY";
+    let show = |verb: String| match KNOWN.split(' ').any(|known| known == verb) {
+        true => verb,
+        false => "*".to_owned(),
+    };
+    verbs.into_iter().map(show).collect()
+}
+
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
-            .field("verbs", &self.verbs())
+            .field("verbs", &known(self.verbs()))
             .field("tls", &self.tls)
             .field("quit", &self.quit)
             .field("held", &self.held)

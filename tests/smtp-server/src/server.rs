@@ -16,13 +16,15 @@ struct Shared {
     rules: Rules,
     /// Not in the state, since a deviation may look at what was seen.
     deviate: Mutex<Deviate>,
+    /// Not in the state either: it may take its time.
+    keep: Mutex<Option<Box<Keep>>>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     seen: Seen,
-    keep: Option<Box<Keep>>,
+    numbered: usize,
     waiting: Vec<Waker>,
 }
 
@@ -36,6 +38,7 @@ impl Server {
         Self(Arc::new(Shared {
             rules,
             deviate: Mutex::new(Box::new(|_| None)),
+            keep: Mutex::default(),
             state: Mutex::default(),
         }))
     }
@@ -58,21 +61,26 @@ impl Server {
     }
 
     /// Gives each mail that would be taken to `keep`; where that says `false`, the mail
-    /// is refused for now (451).
+    /// is refused for now (451). The last `keep` counts.
     pub fn keep(&self, keep: impl FnMut(&Mail) -> bool + Send + 'static) {
-        lock(&self.0.state).keep = Some(Box::new(keep));
+        *lock(&self.0.keep) = Some(Box::new(keep));
     }
 
     /// Opens a connection, which begins with the greeting. Drivers call this.
     #[must_use]
     pub fn open(&self) -> Conversation {
-        Conversation::new(self.clone(), self.count_in(), false)
+        self.open_with(self.rules().offers("STARTTLS"))
+    }
+
+    /// Opens a connection that offers STARTTLS or does not, whatever the rules say.
+    pub(crate) fn open_with(&self, starttls: bool) -> Conversation {
+        Conversation::new(self.clone(), self.count_in(), starttls)
     }
 
     /// Opens a connection that offers STARTTLS, whatever the rules say.
     #[must_use]
     pub fn open_with_starttls(&self) -> Conversation {
-        Conversation::new(self.clone(), self.count_in(), true)
+        self.open_with(true)
     }
 
     /// Opens a connection that begins with TLS.
@@ -96,7 +104,7 @@ impl Server {
         self.see(Seen::clone)
     }
 
-    /// Looks at what it saw so far.
+    /// Looks at what it saw so far. Must not ask the server itself.
     pub fn see<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
         look(&lock(&self.0.state).seen)
     }
@@ -131,7 +139,8 @@ impl Server {
         self.wait(|seen| seen.closed() >= connections).await
     }
 
-    /// Ends the connections that are open, without a word.
+    /// Ends the connections that are open, without a word, but for those that are not
+    /// read any more ([`Then::Stop`](crate::Then::Stop)).
     pub fn hang_up(&self) {
         let close = |one: &mut crate::Connection| one.closed = true;
         self.change(|seen| seen.connections.iter_mut().for_each(close));
@@ -164,8 +173,14 @@ impl Server {
 
     /// Whether a mail can be kept.
     pub(crate) fn keeps(&self, mail: &Mail) -> bool {
+        lock(&self.0.keep).as_mut().is_none_or(|keep| keep(mail))
+    }
+
+    /// The number of the next mail; the first is 1.
+    pub(crate) fn number_mail(&self) -> usize {
         let mut state = lock(&self.0.state);
-        state.keep.as_mut().is_none_or(|keep| keep(mail))
+        state.numbered += 1;
+        state.numbered
     }
 
     pub(crate) fn change(&self, change: impl FnOnce(&mut Seen)) {

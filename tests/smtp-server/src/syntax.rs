@@ -5,14 +5,16 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// Whether `text` is a domain or an address literal such as `[127.0.0.1]` or `[IPv6:::1]`.
 pub(crate) fn is_domain(text: &str) -> bool {
     if let Some(literal) = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')) {
-        return match literal.strip_prefix("IPv6:") {
-            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-            None => literal.parse::<Ipv4Addr>().is_ok(),
+        return match literal.split_at_checked(5) {
+            Some((tag, address)) if tag.eq_ignore_ascii_case("IPv6:") => {
+                address.parse::<Ipv6Addr>().is_ok()
+            }
+            _ => literal.parse::<Ipv4Addr>().is_ok(),
         };
     }
     text.len() <= 255
         && text.split('.').all(|label| {
-            !label.is_empty()
+            (1..=63).contains(&label.len())
                 && !label.starts_with('-')
                 && !label.ends_with('-')
                 && label
@@ -93,6 +95,66 @@ fn is_parameter(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !value.is_empty()
         && !value.contains('=')
+}
+
+/// Whether a parameter of MAIL or RCPT may have this value. `is_utf8`: SMTPUTF8 is asked
+/// for.
+pub(crate) fn is_value(keyword: &str, value: &str, is_utf8: bool) -> bool {
+    let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(value));
+    let digits = |text: &str, most: usize| {
+        (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    match keyword {
+        // RFC 1870 section 3.
+        "SIZE" => digits(value, 20),
+        "BODY" => is(&["7BIT", "8BITMIME", "BINARYMIME"]),
+        "AUTH" => value == "<>" || is_xtext(value),
+        "SMTPUTF8" | "REQUIRETLS" => value.is_empty(),
+        // RFC 3461 section 4.
+        "RET" => is(&["FULL", "HDRS"]),
+        "ENVID" => value.len() <= 100 && is_xtext(value),
+        "NOTIFY" => {
+            let on = ["SUCCESS", "FAILURE", "DELAY"];
+            let mut words = value.split(',');
+            is(&["NEVER"]) || words.all(|word| on.iter().any(|on| on.eq_ignore_ascii_case(word)))
+        }
+        "ORCPT" => value.split_once(';').is_some_and(|(kind, address)| {
+            let beyond = is_utf8 && kind.eq_ignore_ascii_case("utf-8") && !address.is_empty();
+            !kind.is_empty() && (beyond || is_xtext(address))
+        }),
+        // RFC 2852 section 4.
+        "BY" => value.split_once(';').is_some_and(|(time, mode)| {
+            let modes = ["N", "NT", "R", "RT"];
+            digits(time.strip_prefix('-').unwrap_or(time), 9)
+                && modes.iter().any(|known| known.eq_ignore_ascii_case(mode))
+        }),
+        // RFC 4865 section 4.
+        "HOLDFOR" => digits(value, 9),
+        "HOLDUNTIL" => value.len() >= 20 && value.as_bytes()[10].eq_ignore_ascii_case(&b'T'),
+        // RFC 6710 section 4.
+        "MT-PRIORITY" => {
+            let number = value.parse::<i8>();
+            number.is_ok_and(|number| (-9..=9).contains(&number)) && !value.starts_with('+')
+        }
+        _ => true,
+    }
+}
+
+/// RFC 3461 section 4: printable ASCII, with `+` and two digits for what is not.
+fn is_xtext(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    let hex = |byte: Option<u8>| byte.is_some_and(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F'));
+    while let Some(byte) = bytes.next() {
+        let fits = match byte {
+            b'+' => hex(bytes.next()) && hex(bytes.next()),
+            b'=' => false,
+            byte => byte.is_ascii_graphic(),
+        };
+        if !fits {
+            return false;
+        }
+    }
+    !text.is_empty()
 }
 
 /// The number of octets of a BDAT command and whether it is the last.

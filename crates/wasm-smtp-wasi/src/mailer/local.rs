@@ -211,7 +211,7 @@ mod tests {
         let mut said = String::new();
         for lines in [
             "",
-            "HELO a\r\n",
+            "EHLO a\r\n",
             "MAIL FROM:<>\r\nRCPT TO:<no@b>\r\nRCPT TO:<a@b>\r\nDATA\r\n",
             "x\r\n.\r\n",
             "QUIT\r\n",
@@ -221,7 +221,8 @@ mod tests {
             conversation.written(len);
             conversation.handle(lines.as_bytes());
         }
-        let codes: Vec<_> = said.lines().map(|line| &line[..3]).collect();
+        let lines = said.lines().filter(|line| line.get(3..4) != Some("-"));
+        let codes: Vec<_> = lines.map(|line| &line[..3]).collect();
         assert_eq!(codes, ["220", "250", "250", "550", "250", "354", "250"]);
         assert_eq!(*conversation.next(), Then::Close);
         assert_eq!(server.mails()[0].recipients, ["a@b"]);

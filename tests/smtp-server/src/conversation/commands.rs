@@ -1,6 +1,7 @@
 //! The commands and their order: EHLO, STARTTLS, QUIT, and which one is whose.
 
 use super::{AUTH_LINE, COMMAND_LINE, Conversation, Hello, NAME};
+use crate::deviation::MOMENTS;
 use crate::syntax::is_domain;
 use crate::{OVER, Then};
 
@@ -26,10 +27,12 @@ const LONGER_MAIL: [(&str, usize); 9] = [
 
 impl Conversation {
     pub(super) fn command(&mut self, line: &str) {
+        // A line that would pass for a moment is none.
+        let line = if MOMENTS.contains(&line) { "?" } else { line };
         let (word, arguments) = line.split_once(' ').unwrap_or((line, ""));
         let verb = word.to_ascii_uppercase();
         let verb = verb.as_str();
-        self.is_last_in_group = !self.rules().offers("PIPELINING") || LAST_IN_GROUP.contains(&verb);
+        self.is_last_in_group = !self.pipelines() || LAST_IN_GROUP.contains(&verb);
         // Behind BDAT comes its chunk.
         if self.is_last_in_group && verb != "BDAT" && !self.input.is_empty() {
             return self.too_early();
@@ -77,7 +80,8 @@ impl Conversation {
     }
 
     fn hello(&mut self, line: &str, name: &str, is_extended: bool) {
-        let good = match is_domain(name) {
+        // No other letters, whatever is offered (RFC 6531 section 3.7.1).
+        let good = match is_domain(name) && name.is_ascii() {
             true => self.greeting(name, is_extended),
             false => "501 5.5.4 not a domain".to_owned(),
         };
@@ -87,7 +91,6 @@ impl Conversation {
             let offers = said.lines().skip(1).filter_map(|line| line.get(4..));
             let rules = || self.server.rules().clone().only(offers);
             self.offers = (said.trim_end() != good).then(rules);
-            self.has_starttls |= self.rules().offers("STARTTLS") && !self.is_tls;
             let name = name.to_owned();
             self.hello = Some(Hello { name, is_extended });
             self.mail = None;
@@ -99,7 +102,7 @@ impl Conversation {
         let mut last = format!("{NAME} greets {name}");
         let mut lines = String::new();
         let starttls = "STARTTLS".to_owned();
-        let starttls = self.has_starttls.then_some(&starttls);
+        let starttls = (self.can_starttls && !self.is_tls).then_some(&starttls);
         let offers = rules.offers.iter().filter(|offer| self.shows(offer));
         for offer in offers.chain(starttls).filter(|_| is_extended) {
             lines += &format!("250-{last}\r\n");
@@ -112,14 +115,25 @@ impl Conversation {
     fn shows(&self, offer: &str) -> bool {
         match offer.split([' ', '=']).next() {
             Some("STARTTLS") => false,
-            Some("AUTH") => self.shows_auth(),
+            Some("AUTH") => self.is_tls || !self.can_starttls,
             _ => true,
         }
     }
 
     /// No password goes in plaintext where there could be TLS.
     pub(super) fn shows_auth(&self) -> bool {
-        self.rules().offers("AUTH") && !self.has_starttls
+        self.rules().offers("AUTH") && !self.has_starttls()
+    }
+
+    /// STARTTLS is offered now, by the server or because a test made it say so.
+    fn has_starttls(&self) -> bool {
+        let said = self.offers.as_ref().map(|offers| offers.offers("STARTTLS"));
+        !self.is_tls && said.unwrap_or(self.can_starttls)
+    }
+
+    /// Several commands may come at once.
+    pub(super) fn pipelines(&self) -> bool {
+        self.is_extended() && self.rules().offers("PIPELINING")
     }
 
     pub(super) fn is_extended(&self) -> bool {
@@ -133,7 +147,7 @@ impl Conversation {
             "503 5.5.1 TLS is on"
         } else if !self.is_extended() {
             "503 5.5.1 EHLO first"
-        } else if self.has_starttls {
+        } else if self.has_starttls() {
             "220 2.0.0 go ahead"
         } else {
             "502 5.5.1 no TLS here"

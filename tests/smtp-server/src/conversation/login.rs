@@ -68,7 +68,13 @@ impl Conversation {
     /// Takes a response, in base64.
     fn check(&mut self, line: &str, response: &str, exchange: Exchange) {
         let Exchange { mechanism, step } = exchange;
+        let base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+        let is_base64 = response.len().is_multiple_of(4) && response.chars().all(base64);
         let (step, reply, user) = match step {
+            Step::Unchecked(_) if !is_base64 => {
+                let refusal = "501 5.5.2 not base64".to_owned();
+                (Step::Unchecked(0), refusal, String::new())
+            }
             Step::Unchecked(left @ 2..) => {
                 (Step::Unchecked(left - 1), "334 ".to_owned(), String::new())
             }
@@ -84,8 +90,6 @@ impl Conversation {
                 (step, verdict.reply, verdict.user)
             }
         };
-        #[cfg(not(feature = "auth"))]
-        let _ = response;
         self.verdict(line, &reply, Exchange { mechanism, step }, user);
     }
 

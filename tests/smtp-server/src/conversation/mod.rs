@@ -4,7 +4,7 @@ mod commands;
 mod login;
 mod transaction;
 
-use crate::content::Dotted;
+use crate::content::{Dotted, Lines};
 use crate::{
     Asked, Connection, Deviation, GREETING, Login, Mail, Rules, Server, TLS, Then, TlsFacts,
 };
@@ -29,10 +29,13 @@ pub struct Conversation {
     number: usize,
     /// What a test made the server say that it offers.
     offers: Option<Rules>,
-    has_starttls: bool,
+    /// TLS can be begun, unless a test made the server say otherwise.
+    can_starttls: bool,
     /// What is not handled yet.
     input: Vec<u8>,
     output: Vec<u8>,
+    /// How much of the output is a reply that was asked for.
+    owed: usize,
     next: Then,
     awaits: Awaits,
     is_greeted: bool,
@@ -49,6 +52,8 @@ pub struct Conversation {
     mail: Option<Mail>,
     /// How many octets of its content are to come before [`BLOCK`](crate::BLOCK).
     to_block: Option<usize>,
+    /// What is wrong with its lines.
+    lines: Lines,
 }
 
 /// How the client introduced itself.
@@ -68,24 +73,24 @@ enum Awaits {
 
 impl Conversation {
     /// A connection that begins with the greeting.
-    pub(crate) fn new(server: Server, number: usize, starttls: bool) -> Self {
+    pub(crate) fn new(server: Server, number: usize, can_starttls: bool) -> Self {
         let mut this = Self::before_tls(server, number);
         this.next = Then::GoOn;
-        this.has_starttls |= starttls;
+        this.can_starttls = can_starttls;
         this.greet();
         this
     }
 
     /// A connection that begins with TLS.
     pub(crate) fn before_tls(server: Server, number: usize) -> Self {
-        let has_starttls = server.rules().offers("STARTTLS");
         Self {
             server,
             number,
             offers: None,
-            has_starttls,
+            can_starttls: false,
             input: Vec::new(),
             output: Vec::new(),
+            owed: 0,
             next: Then::StartTls,
             awaits: Awaits::Command,
             is_greeted: false,
@@ -98,6 +103,7 @@ impl Conversation {
             login: None,
             mail: None,
             to_block: None,
+            lines: Lines::default(),
         }
     }
 
@@ -107,7 +113,8 @@ impl Conversation {
         if input.is_empty() || self.next != Then::GoOn {
             return;
         }
-        if self.is_last_in_group && !self.output.is_empty() {
+        let is_chunk = matches!(self.awaits, Awaits::Chunk(_));
+        if self.is_last_in_group && self.owed > 0 && !is_chunk {
             return self.too_early();
         }
         self.is_last_in_group = false;
@@ -128,6 +135,7 @@ impl Conversation {
     /// When there was not so much.
     pub fn written(&mut self, len: usize) {
         self.output.drain(..len);
+        self.owed = self.owed.saturating_sub(len);
     }
 
     /// What the driver does once the output is written.
@@ -142,6 +150,7 @@ impl Conversation {
     pub fn client_hello(&mut self) -> bool {
         let deviation = self.deviation(TLS, "");
         deviation.is_none_or(|deviation| {
+            self.next = Then::GoOn;
             self.deviate(deviation);
             false
         })
@@ -151,7 +160,8 @@ impl Conversation {
     pub fn tls_started(&mut self, facts: Option<TlsFacts>) {
         self.next = Then::GoOn;
         self.is_tls = true;
-        self.has_starttls = false;
+        self.offers = None;
+        self.login = None;
         self.tls = facts;
         self.hello = None;
         self.mail = None;
@@ -163,7 +173,10 @@ impl Conversation {
 
     /// Notes that the connection is over.
     pub fn close(&mut self) {
-        self.change(|connection| connection.closed = true);
+        self.change(|connection| {
+            connection.closed = true;
+            connection.held = false;
+        });
     }
 
     pub(crate) fn server(&self) -> &Server {
@@ -295,8 +308,14 @@ impl Conversation {
 
     fn deviate(&mut self, deviation: Deviation) -> u8 {
         self.output.extend_from_slice(&deviation.write);
+        // Nobody can know of what is said after the first reply.
+        let surplus = deviation.write.len() - first_reply(&deviation.write);
+        self.owed = self.output.len() - surplus;
         if deviation.then != Then::GoOn {
-            self.next = deviation.then;
+            self.next = match deviation.then {
+                Then::Repeat(bytes, _) if bytes.is_empty() => Then::Hold,
+                then => then,
+            };
             let holds = matches!(self.next, Then::Hold | Then::Stop | Then::Repeat(..));
             self.change(|connection| connection.held = holds);
         }
@@ -308,7 +327,8 @@ impl Conversation {
 
     /// Says what a good server does.
     fn say(&mut self, reply: &str) -> u8 {
-        self.mistakes += u32::from(matches!(&reply[..3], "500" | "501" | "502" | "503" | "504"));
+        // What is pipelined behind a refusal gets a 503 too, and is no mistake.
+        self.mistakes += u32::from(matches!(&reply[..3], "500" | "501" | "502" | "504"));
         if self.mistakes > MISTAKES {
             return self.deviate(Deviation::say("421 4.7.0 too many mistakes"));
         }
@@ -346,6 +366,18 @@ impl Drop for Conversation {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// The length of the first reply of what is said, all of its lines.
+fn first_reply(said: &[u8]) -> usize {
+    let mut len = 0;
+    for line in said.split_inclusive(|byte| *byte == b'\n') {
+        len += line.len();
+        if line.get(3) != Some(&b'-') {
+            break;
+        }
+    }
+    len
 }
 
 /// `550 5.1.1 text` without the `5.1.1`.

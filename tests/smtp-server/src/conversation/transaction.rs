@@ -1,8 +1,9 @@
 //! The mail transaction: MAIL, RCPT, and the content by DATA or BDAT.
 
+use super::first_reply;
 use super::{Awaits, Conversation};
-use crate::content::Dotted;
-use crate::syntax::{chunk, is_mailbox, path_and_parameters};
+use crate::content::{Dotted, Lines};
+use crate::syntax::{chunk, is_mailbox, is_value, path_and_parameters};
 use crate::{BLOCK, By, CHUNK, Deviation, END, Mail, Then};
 
 /// How much of a long mail is read before a test is asked about its middle.
@@ -25,17 +26,33 @@ impl Conversation {
             return;
         }
         let (sender, parameters) = path_and_parameters(arguments, "FROM:").unwrap_or_default();
-        let hello = self.hello.as_ref();
         self.mail = Some(Mail {
-            connection: self.number,
-            ehlo: hello.map(|hello| hello.name.clone()).unwrap_or_default(),
             sender: sender.to_owned(),
             parameters: parameters.into_iter().map(str::to_owned).collect(),
+            ..self.begin()
+        });
+    }
+
+    /// A mail of which nothing is known but where it comes from.
+    fn begin(&mut self) -> Mail {
+        self.to_block = Some(BLOCK_LEN);
+        self.lines = Lines::default();
+        let hello = self.hello.as_ref();
+        Mail {
+            connection: self.number,
+            ehlo: hello.map(|hello| hello.name.clone()).unwrap_or_default(),
             tls: self.tls.clone(),
             login: self.login.clone(),
             ..Mail::default()
-        });
-        self.to_block = Some(BLOCK_LEN);
+        }
+    }
+
+    /// Whether the open mail has this parameter, in any case.
+    fn asks_for(&self, parameter: &str) -> bool {
+        let parameters = self.mail.iter().flat_map(|mail| &mail.parameters);
+        parameters
+            .into_iter()
+            .any(|one| one.eq_ignore_ascii_case(parameter))
     }
 
     fn check_mail(&self, arguments: &str) -> Result<(), &'static str> {
@@ -50,54 +67,47 @@ impl Conversation {
         }
         const SYNTAX: &str = "501 5.5.4 syntax: MAIL FROM:<address>";
         let (path, parameters) = path_and_parameters(arguments, "FROM:").ok_or(SYNTAX)?;
-        let is_utf8 = parameters
-            .iter()
-            .any(|one| one.eq_ignore_ascii_case("SMTPUTF8"));
+        let is_utf8 = has(&parameters, "SMTPUTF8");
         if !path.is_empty() && !is_mailbox(path, is_utf8) {
             return Err(SYNTAX);
         }
-        self.check_parameters("MAIL", &parameters)
+        self.check_parameters("MAIL", &parameters, is_utf8)
     }
 
     /// Each parameter of MAIL and RCPT needs its extension and a value that it may have.
-    fn check_parameters(&self, verb: &str, parameters: &[&str]) -> Result<(), &'static str> {
+    fn check_parameters(
+        &self,
+        verb: &str,
+        parameters: &[&str],
+        is_utf8: bool,
+    ) -> Result<(), &'static str> {
         let mut seen = Vec::new();
         for parameter in parameters {
             let (keyword, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let keyword = keyword.to_ascii_uppercase();
-            let offers = |name| self.rules().offers(name);
-            let number = || value.bytes().all(|byte| byte.is_ascii_digit()) && !value.is_empty();
-            let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(value));
-            let (is_known, is_right) = match (verb, keyword.as_str()) {
-                ("MAIL", "SIZE") => (offers("SIZE"), number() && value.len() <= 20),
-                ("MAIL", "BODY") if is(&["BINARYMIME"]) => (offers("BINARYMIME"), true),
-                ("MAIL", "BODY") => (offers("8BITMIME"), is(&["7BIT", "8BITMIME"])),
-                ("MAIL", "AUTH") => (self.shows_auth(), !value.is_empty()),
-                ("MAIL", "SMTPUTF8" | "REQUIRETLS") => (offers(&keyword), value.is_empty()),
-                ("MAIL", "RET") => (offers("DSN"), is(&["FULL", "HDRS"])),
-                ("MAIL", "ENVID") | ("RCPT", "NOTIFY" | "ORCPT") => {
-                    (offers("DSN"), !value.is_empty())
+            let is_known = match (verb, keyword.as_str()) {
+                ("MAIL", "AUTH") => self.shows_auth(),
+                ("MAIL", "BODY") if value.eq_ignore_ascii_case("BINARYMIME") => {
+                    self.rules().offers("BINARYMIME")
                 }
-                ("MAIL", "BY") => (offers("DELIVERBY"), value.contains(';')),
-                ("MAIL", "HOLDFOR") => (offers("FUTURERELEASE"), number()),
-                ("MAIL", "HOLDUNTIL") => (offers("FUTURERELEASE"), !value.is_empty()),
-                ("MAIL", "MT-PRIORITY") => (offers("MT-PRIORITY"), value.parse::<i8>().is_ok()),
-                _ => (false, true),
+                _ => extension_of(verb, &keyword).is_some_and(|name| self.rules().offers(name)),
             };
             // Up to 20 digits, which 64 bits do not hold (RFC 1870 section 3).
             let size = value.parse::<u128>().unwrap_or(0);
+            // One of these excludes the other (RFC 4865 section 4).
+            let only_once = keyword.replace("HOLDUNTIL", "HOLDFOR");
             if !self.is_extended() {
                 return Err("555 5.5.4 EHLO first");
             } else if !is_known {
                 return Err("555 5.5.4 unknown parameter");
-            } else if !is_right {
+            } else if !is_value(&keyword, value, is_utf8) {
                 return Err("501 5.5.4 a value that the parameter can't have");
-            } else if seen.contains(&keyword) {
+            } else if seen.contains(&only_once) {
                 return Err("501 5.5.4 parameter given twice");
             } else if keyword == "SIZE" && size > u128::from(self.rules().most_octets()) {
                 return Err("552 5.3.4 message too big");
             }
-            seen.push(keyword);
+            seen.push(only_once);
         }
         Ok(())
     }
@@ -106,22 +116,22 @@ impl Conversation {
         let good = self.check_rcpt(arguments).err();
         if self.answer(line, good.unwrap_or("250 2.1.5 recipient ok")) == 2 {
             let (path, _) = path_and_parameters(arguments, "TO:").unwrap_or_default();
-            let mail = self.mail.get_or_insert_default();
+            let mail = self.mail.take().unwrap_or_else(|| self.begin());
+            let mail = self.mail.insert(mail);
             mail.recipients.push(path.to_owned());
         }
     }
 
     fn check_rcpt(&self, arguments: &str) -> Result<(), &'static str> {
         let mail = self.mail.as_ref().filter(|mail| mail.by == By::Data);
-        let mail = mail.ok_or("503 5.5.1 MAIL first")?;
-        let utf8 = |one: &String| one.eq_ignore_ascii_case("SMTPUTF8");
-        let is_utf8 = mail.parameters.iter().any(utf8);
+        mail.ok_or("503 5.5.1 MAIL first")?;
+        let is_utf8 = self.asks_for("SMTPUTF8");
+        let is_path =
+            |path: &str| is_mailbox(path, is_utf8) || path.eq_ignore_ascii_case("postmaster");
         let (_, parameters) = path_and_parameters(arguments, "TO:")
-            .filter(|(path, _)| {
-                is_mailbox(path, is_utf8) || path.eq_ignore_ascii_case("postmaster")
-            })
+            .filter(|(path, _)| is_path(path))
             .ok_or("501 5.5.4 syntax: RCPT TO:<address>")?;
-        self.check_parameters("RCPT", &parameters)
+        self.check_parameters("RCPT", &parameters, is_utf8)
     }
 
     fn has_recipients(&self) -> bool {
@@ -131,9 +141,10 @@ impl Conversation {
 
     pub(super) fn data(&mut self, line: &str) {
         let is_chunked = self.mail.as_ref().is_some_and(|mail| mail.by == By::Bdat);
-        let good = match self.has_recipients() && !is_chunked {
-            true => "354 end with <CRLF>.<CRLF>",
-            false => "503 5.5.1 MAIL and RCPT first",
+        let good = match () {
+            () if !self.has_recipients() || is_chunked => "503 5.5.1 MAIL and RCPT first",
+            () if self.asks_for("BODY=BINARYMIME") => "503 5.5.1 BDAT for BINARYMIME",
+            () => "354 end with <CRLF>.<CRLF>",
         };
         if self.answer(line, good) == 3 {
             self.awaits = Awaits::Content(Dotted::new(self.rules().most_octets()));
@@ -148,21 +159,20 @@ impl Conversation {
         };
         let used = dotted.feed(&self.input[..len]);
         self.input.drain(..used);
-        let refusal = match (dotted.bare_line_end, dotted.too_big) {
-            (true, _) => Some("554 5.6.0 bare line end"),
-            (_, true) => Some("552 5.3.4 message too big"),
-            _ => None,
-        };
-        let whole = dotted.ended.then(|| std::mem::take(&mut dotted.content));
-        self.middle(used);
-        if let Some(content) = whole
-            && self.next == Then::GoOn
+        let (ended, too_big) = (dotted.ended, dotted.too_big);
+        if (ended || self.to_block == Some(used))
+            && let Some(mail) = &mut self.mail
         {
-            if let Some(mail) = &mut self.mail {
-                mail.content = content;
-            }
+            mail.content.clone_from(&dotted.content);
+        }
+        if ended {
+            self.lines = std::mem::take(&mut dotted.lines);
+        }
+        self.middle(used);
+        if ended && self.next == Then::GoOn {
             self.awaits = Awaits::Command;
-            self.end(refusal);
+            self.is_last_in_group = !self.pipelines();
+            self.end(too_big);
         }
     }
 
@@ -205,8 +215,10 @@ impl Conversation {
         if let Some(mail) = &mut self.mail {
             chunk.is_too_big |= (mail.content.len() + len) as u64 > limit;
             mail.by = By::Bdat;
+            let lines = &mut self.lines;
+            let octets = octets.inspect(|byte| lines.feed(*byte));
             match chunk.is_too_big {
-                true => drop(octets),
+                true => octets.for_each(drop),
                 false => mail.content.extend(octets),
             }
         } else {
@@ -222,20 +234,21 @@ impl Conversation {
     fn end_of_chunk(&mut self) {
         let awaits = std::mem::replace(&mut self.awaits, Awaits::Command);
         let Awaits::Chunk(chunk) = awaits else { return };
-        self.is_last_in_group = !self.rules().offers("PIPELINING");
-        let ready = self.is_extended() && self.has_recipients();
-        let refusal = match (ready, chunk.is_too_big) {
-            (false, _) => Some("503 5.5.1 MAIL and RCPT first"),
-            (_, true) => Some("552 5.3.4 message too big"),
-            _ => None,
-        };
+        self.is_last_in_group = !self.pipelines();
         if chunk.is_answered {
             // The mail is no whole any more.
         } else if chunk.last {
-            self.end(refusal);
+            self.end(chunk.is_too_big);
         } else {
-            let good = format!("250 2.0.0 {} octets received", chunk.octets);
-            if self.answer(CHUNK, refusal.unwrap_or(&good)) != 2 {
+            let good = match (
+                self.is_extended() && self.has_recipients(),
+                chunk.is_too_big,
+            ) {
+                (false, _) => "503 5.5.1 MAIL and RCPT first".to_owned(),
+                (_, true) => "552 5.3.4 message too big".to_owned(),
+                _ => format!("250 2.0.0 {} octets received", chunk.octets),
+            };
+            if self.answer(CHUNK, &good) != 2 {
                 self.mail = None;
             }
         }
@@ -257,39 +270,92 @@ impl Conversation {
         }
     }
 
-    /// Answers the mail, and keeps it before anyone reads the answer.
-    fn end(&mut self, refusal: Option<&str>) {
-        let recipients = self.mail.as_ref().map_or(0, |mail| mail.recipients.len());
-        let replies = if self.rules().lmtp { recipients } else { 1 };
-        let number = self.server.see(|seen| seen.mails.len()) + 1;
-        let queued = format!("250 2.0.0 queued as {number:06}");
-        let good = match recipients {
-            0 => refusal.unwrap_or("503 5.5.1 no recipients"),
-            _ => refusal.unwrap_or(&queued),
-        };
-        let good = vec![self.as_offered(good); replies.max(1)].join("\r\n");
-        let start = self.output.len();
-        let deviation = self.deviation(END, &good);
-        let takes = match &deviation {
-            Some(deviation) => deviation.write.starts_with(b"2"),
-            None => good.starts_with('2'),
-        };
-        let kept = !takes
-            || self
-                .mail
-                .as_ref()
-                .is_none_or(|mail| self.server.keeps(mail));
-        match deviation {
-            _ if !kept => self.deviate(Deviation::say("451 4.3.0 not kept")),
-            Some(deviation) => self.deviate(deviation),
-            None => self.say(&good),
-        };
-        let reply = String::from_utf8_lossy(&self.output[start..]).into_owned();
-        if let Some(mail) = self.mail.take()
-            && recipients > 0
-        {
-            self.server
-                .change(|seen| seen.mails.push(Mail { reply, ..mail }));
+    /// What is wrong with a mail that was read to its end.
+    fn refusal(&self, is_too_big: bool) -> Option<&'static str> {
+        let is_binary = self.asks_for("BODY=BINARYMIME");
+        let is_eight_bit = self.asks_for("BODY=8BITMIME") || self.asks_for("SMTPUTF8");
+        let is_chunked = self.mail.as_ref().is_some_and(|mail| mail.by == By::Bdat);
+        match &self.lines {
+            _ if !self.has_recipients() || (is_chunked && !self.is_extended()) => {
+                Some("503 5.5.1 MAIL and RCPT first")
+            }
+            _ if is_too_big => Some("552 5.3.4 message too big"),
+            _ if is_binary => None,
+            lines if lines.bare_line_end => Some("554 5.6.0 bare line end"),
+            lines if lines.too_long => Some("554 5.6.0 a line of more than 1000 octets"),
+            lines if lines.eight_bit && !is_eight_bit => Some("554 5.6.1 BODY=8BITMIME first"),
+            _ => None,
         }
     }
+
+    /// Answers the mail, and keeps it before anyone sees that it is answered.
+    fn end(&mut self, is_too_big: bool) {
+        let mail = self.mail.as_ref();
+        let recipients = mail.map_or(0, |mail| mail.recipients.len());
+        let replies = if self.rules().lmtp {
+            recipients.max(1)
+        } else {
+            1
+        };
+        let each = |reply: &str| vec![self.as_offered(reply); replies].join("\r\n");
+        let good = match self.refusal(is_too_big) {
+            Some(refusal) => each(refusal),
+            None => each(&format!(
+                "250 2.0.0 queued as {:06}",
+                self.server.number_mail()
+            )),
+        };
+        let deviation = self.deviation(END, &good);
+        let said = deviation.unwrap_or_else(|| Deviation::say(&good));
+        let takes = recipients > 0 && takes(&said.write, replies);
+        let is_kept = !takes || mail.is_none_or(|mail| self.server.keeps(mail));
+        let said = match is_kept {
+            true => said,
+            false => Deviation::say(&each("451 4.3.0 not kept")),
+        };
+        if let Some(mail) = self.mail.take() {
+            let reply = String::from_utf8_lossy(&said.write).into_owned();
+            let is_taken = takes && is_kept;
+            let mail = Mail {
+                reply,
+                is_taken,
+                ..mail
+            };
+            self.server.change(|seen| seen.mails.push(mail));
+        }
+        self.deviate(said);
+    }
+}
+
+/// The extension that a parameter of a command belongs to.
+fn extension_of(verb: &str, keyword: &str) -> Option<&'static str> {
+    Some(match (verb, keyword) {
+        ("MAIL", "SIZE") => "SIZE",
+        ("MAIL", "BODY") => "8BITMIME",
+        ("MAIL", "SMTPUTF8") => "SMTPUTF8",
+        ("MAIL", "REQUIRETLS") => "REQUIRETLS",
+        ("MAIL", "RET" | "ENVID") | ("RCPT", "NOTIFY" | "ORCPT") => "DSN",
+        ("MAIL", "BY") => "DELIVERBY",
+        ("MAIL", "HOLDFOR" | "HOLDUNTIL") => "FUTURERELEASE",
+        ("MAIL", "MT-PRIORITY") => "MT-PRIORITY",
+        _ => return None,
+    })
+}
+
+fn has(parameters: &[&str], parameter: &str) -> bool {
+    let mut parameters = parameters.iter();
+    parameters.any(|one| one.eq_ignore_ascii_case(parameter))
+}
+
+/// Whether one of the first replies, each of which may have many lines, takes a mail.
+fn takes(said: &[u8], mut replies: usize) -> bool {
+    let mut rest = said;
+    while replies > 0 && !rest.is_empty() {
+        if rest.starts_with(b"2") {
+            return true;
+        }
+        rest = &rest[first_reply(rest)..];
+        replies -= 1;
+    }
+    false
 }

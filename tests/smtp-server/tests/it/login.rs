@@ -87,6 +87,7 @@ fn a_server_without_users_believes() {
         client.talk(transcript);
         client.talk("MAIL FROM:<> -> 250");
     }
+    Client::open(believing()).talk("AUTH PLAIN !!! -> 501\nAUTH PLAIN -> 334\nx -> 501");
 }
 
 /// The client's side of SCRAM; gives the verdict on `password`.

@@ -17,6 +17,23 @@ fn write(stream: &Stream, text: &str) -> Poll<std::io::Result<usize>> {
     stream.poll_write(&mut Context::from_waker(Waker::noop()), text.as_bytes())
 }
 
+/// Reads what is there.
+fn drain(stream: &Stream) {
+    while let Poll::Ready(Ok(text)) = read(stream) {
+        assert_ne!(text, "", "it is over");
+    }
+}
+
+/// Says EHLO, so that commands may be pipelined.
+fn hello(stream: &Stream) {
+    drain(stream);
+    let mut line = "EHLO a\r\n";
+    while !line.is_empty() {
+        line = &line[ready(write(stream, line))..];
+        drain(stream);
+    }
+}
+
 #[track_caller]
 fn ready<T>(poll: Poll<std::io::Result<T>>) -> T {
     match poll {
@@ -61,26 +78,23 @@ fn a_shape_limits_reads_writes_and_what_waits() {
     };
     let stream = Stream::shaped(&Server::new(Rules::default()), shape);
     assert_eq!(ready(read(&stream)), "220 smt");
-    while read(&stream).is_ready() {}
+    hello(&stream);
     assert_eq!(ready(write(&stream, "RSET\r\n")), 5);
     assert_eq!(stream.see(|link| link.offered.clone()), b"\n");
     ready(write(&stream, "\n"));
-    assert_eq!(
-        stream.see(|link| (link.flights, link.wire.clone())),
-        (1, b"RSET\r\n".to_vec())
-    );
+    assert_eq!(stream.see(|link| link.flights), 2);
+    assert_eq!(stream.see(|link| link.wire.clone()), b"EHLO a\r\nRSET\r\n");
     // The server reads no more once so much of what it says is not read.
-    let mut written = 6;
-    while let Poll::Ready(Ok(len)) = write(&stream, &"RSET\r\n"[written % 6..]) {
+    let mut written = 14;
+    while let Poll::Ready(Ok(len)) = write(&stream, &"RSET\r\n"[(written - 8) % 6..]) {
         written += len;
     }
-    assert!((46..100).contains(&written), "{written}");
-    while read(&stream).is_ready() {}
+    assert!((54..100).contains(&written), "{written}");
+    drain(&stream);
     while written < 100 {
-        written += ready(write(&stream, &"RSET\r\n"[written % 6..]));
-        while read(&stream).is_ready() {}
+        written += ready(write(&stream, &"RSET\r\n"[(written - 8) % 6..]));
+        drain(&stream);
     }
-    assert_eq!(written, 100);
     assert_eq!(error(write(&stream, "x")), Some(ErrorKind::ConnectionReset));
     assert_eq!(ready(read(&stream)), "");
 }
@@ -164,14 +178,52 @@ fn who_waits_is_woken() {
     stream.inject("x");
     assert!(woken(), "something is there");
     ready(read(&stream));
+    assert!(stream.poll_read(&mut cx, &mut [0; 9]).is_pending());
+    server.hang_up();
+    assert!(woken(), "the server hung up");
+
+    let server = Server::new(Rules::default());
+    let stream = Stream::new(&server);
+    ready(read(&stream));
     let wait = server.wait(|seen| seen.count("RSET") == 1);
     let mut wait = std::pin::pin!(wait);
     assert!(wait.as_mut().poll(&mut cx).is_pending() && !woken());
     ready(write(&stream, "RSET\r\n"));
     assert!(woken(), "the line is there");
     assert!(wait.as_mut().poll(&mut cx).is_ready());
-    ready(read(&stream));
-    assert!(stream.poll_read(&mut cx, &mut [0; 9]).is_pending());
+}
+
+/// Who writes to a server that does not read is woken by room, and by an end.
+#[test]
+fn who_waits_for_room_is_woken() {
+    let count = Arc::new(Count(AtomicUsize::new(0)));
+    let waker = Waker::from(count.clone());
+    let mut cx = Context::from_waker(&waker);
+    let woken = || count.0.swap(0, Ordering::Relaxed) > 0;
+    let shape = Shape {
+        buffer_len: 30,
+        broken_at: Some(1000),
+        ..Shape::default()
+    };
+    let server = Server::with(Rules::default(), |asked| {
+        asked.is("NOOP").then(|| Deviation::only(Then::Stop))
+    });
+    let stream = Stream::shaped(&server, shape);
+    hello(&stream);
+    while let Poll::Ready(sent) = stream.poll_write(&mut cx, b"RSET\r\n") {
+        sent.expect("open");
+    }
+    woken();
+    drain(&stream);
+    assert!(woken(), "there is room");
+    let stream = Stream::shaped(&server, shape);
+    hello(&stream);
+    ready(write(&stream, "NOOP\r\n"));
+    while let Poll::Ready(sent) = stream.poll_write(&mut cx, b"RSET\r\n") {
+        sent.expect("open");
+    }
+    woken();
     server.hang_up();
     assert!(woken(), "the server hung up");
+    assert_eq!(error(write(&stream, "x")), Some(ErrorKind::BrokenPipe));
 }

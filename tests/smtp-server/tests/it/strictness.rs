@@ -62,6 +62,21 @@ fn without_pipelining_no_command_comes_before_its_turn() {
     client.talk("RCPT TO:<a@test.local> -> 250 recipient");
     let said = client.send("BDAT 1 LAST\r\nxQUIT\r\n");
     assert!(said.ends_with("503 wait for the reply\r\n"), "{said}");
+    let mut client = Client::open(Rules::default().without("PIPELINING"));
+    for line in DATA
+        .trim()
+        .split(" -> ")
+        .next()
+        .expect("lines")
+        .split(" | ")
+    {
+        client.send(format!("{line}\r\n"));
+    }
+    let said = client.send("x\r\n.\r\nQUIT\r\n");
+    assert!(said.ends_with("503 5.5.1 wait for the reply\r\n"), "{said}");
+    // HELO offers nothing.
+    let mut client = Client::new(Rules::default());
+    client.talk("HELO a -> 250\nMAIL FROM:<> | RSET -> 503");
 }
 
 #[test]
@@ -162,8 +177,11 @@ fn commands_in_order_only() {
         EHLO c -> 250-
         BDAT 0 LAST -> 503 5.5.1
         HELO knows.no.extensions -> 250 smtp.test
-        MAIL FROM:<> SIZE=1 | MAIL FROM:<> | RCPT TO:<b@test.local> -> 555 5.5.4 | 250 | 250
+        MAIL FROM:<> SIZE=1 -> 555 5.5.4
+        MAIL FROM:<> -> 250
+        RCPT TO:<b@test.local> -> 250
         BDAT 6 | QUIT -> 503 5.5.1
+        EHLO d -> 250-
         RSET | MAIL FROM:<> | DATA | RCPT TO:<b@test.local> -> 250 | 250 | 503 5.5.1 wait",
     );
     assert!(client.is_over() && client.server.mails().is_empty());
@@ -214,6 +232,13 @@ fn parameters_have_values_that_they_may_have() {
         ("MT-PRIORITY=-3", "250"),
         ("MT-PRIORITY=high", "501"),
         ("NOTIFY=NEVER", "555"),
+        ("ENVID=a+2B", "250"),
+        ("ENVID=a+zz", "501"),
+        ("BY=60;Q", "501"),
+        ("MT-PRIORITY=-128", "501"),
+        ("MT-PRIORITY=+3", "501"),
+        ("HOLDUNTIL=x", "501"),
+        ("HOLDFOR=9 HOLDUNTIL=2027-01-01T00:00:00Z", "501"),
         ("AUTH=<>", "555"),
         ("SIZE=1 SIZE=1", "501"),
         ("X", "555"),
@@ -221,6 +246,22 @@ fn parameters_have_values_that_they_may_have() {
         client.talk(&format!("MAIL FROM:<> {parameter} -> {code}"));
         client.talk("RSET -> 250");
     }
+    let long = format!("ENVID={}", "x".repeat(101));
+    client.talk(&format!("MAIL FROM:<> {long} -> 501"));
+    client.talk("MAIL FROM:<> -> 250");
+    for (parameter, code) in [
+        ("NOTIFY=NEVER ORCPT=rfc822;a+2Bb@c", "250"),
+        ("NOTIFY=SUCCESS,delay", "250"),
+        ("NOTIFY=NEVER,DELAY", "501"),
+        ("NOTIFY=", "555"),
+        ("ORCPT=x", "501"),
+        ("ORCPT=rfc822;a+zz", "501"),
+        ("ORCPT=utf-8;\u{fc}@b", "501"),
+    ] {
+        let code = if parameter == "NOTIFY=" { "501" } else { code };
+        client.talk(&format!("RCPT TO:<a@b> {parameter} -> {code}"));
+    }
+    let mut client = Client::open(Rules::default());
     client.talk("MAIL FROM:<\u{fc}@a.test> -> 501");
     client.talk("MAIL FROM:<\u{fc}@a.test> SMTPUTF8 | RCPT TO:<\u{fc}@b.test> -> 250 | 250");
     client.talk("RSET | MAIL FROM:<> | RCPT TO:<\u{fc}@b.test> -> 250 | 250 | 501");
@@ -229,6 +270,8 @@ fn parameters_have_values_that_they_may_have() {
 #[test]
 fn twenty_mistakes_are_borne() {
     let mut client = Client::open(Rules::default());
+    // What is pipelined behind a refusal is none.
+    client.talk(&"RCPT TO:<a@b> -> 503\n".repeat(30));
     client.talk(&"secret -> 500 5.5.1\n".repeat(20));
     client.talk("secret -> 421 4.7.0");
     assert!(client.is_over());
@@ -256,4 +299,44 @@ fn starttls_begins_anew() {
     );
     client.talk("AUTH PLAIN AA== -> 235\nAUTH PLAIN AA== -> 503");
     assert!(client.server.seen().connections[0].tls);
+}
+
+/// What a content may have depends on what was asked for, however it comes.
+#[test]
+fn contents_keep_to_what_was_asked_for() {
+    let long = "x".repeat(999) + "\r\n";
+    let fits = "x".repeat(998) + "\r\n";
+    for (body, content, code) in [
+        ("", "\u{fc}\r\n", "554"),
+        (" BODY=7BIT", "\u{fc}\r\n", "554"),
+        (" BODY=8BITMIME", "\u{fc}\r\n", "250"),
+        ("", &long, "554"),
+        ("", &fits, "250"),
+        ("", "a\nb\r\n", "554"),
+    ] {
+        let mut client = Client::open(Rules::default());
+        let envelope = format!("MAIL FROM:<>{body} | RCPT TO:<a@b> -> 250 | 250");
+        client.talk(&envelope);
+        client.talk("DATA -> 354");
+        assert!(
+            client.send(format!("{content}.\r\n")).starts_with(code),
+            "{content:?}"
+        );
+        client.talk(&envelope);
+        let chunk = format!("BDAT {} LAST\r\n{content}", content.len());
+        assert!(client.send(chunk).starts_with(code), "{content:?}");
+    }
+    let mut client = Client::open(Rules::default().offer(["BINARYMIME"]));
+    client.talk("MAIL FROM:<> body=binarymime | RCPT TO:<a@b> -> 250 | 250\nDATA -> 503");
+    assert!(client.send("BDAT 3 LAST\r\n\0\n\r").starts_with("250"));
+}
+
+#[test]
+fn names_are_names() {
+    let mut client = Client::new(Rules::default());
+    client.talk("EHLO m\u{fc}nchen.test -> 501\nEHLO [ipv6:::1] -> 250-");
+    for (len, code) in [(63, "250"), (64, "501")] {
+        client.talk(&format!("MAIL FROM:<a@{}> -> {code}", "l".repeat(len)));
+        client.talk("RSET -> 250");
+    }
 }

@@ -10,14 +10,14 @@ const MEANT: &[u8] = b"A: \xff\0\r\n\r\n.\r\n..a\r\nb.\r\n.c\r\n\r\n";
 #[test]
 fn a_mail_is_kept_byte_for_byte_in_any_pieces() {
     for piece in [1, 2, 3, 7, usize::MAX] {
-        let mut client = Client::open(Rules::default());
+        let mut client = Client::open(Rules::default().offer(["BINARYMIME"]));
         client.talk(
             "MAIL FROM:<> SIZE=30 BODY=8BITMIME | RCPT TO:<b@test.local> | DATA -> 250 | 250 | 354",
         );
         let chunks = STUFFED.chunks(piece.min(STUFFED.len()));
         let said: String = chunks.map(|chunk| client.send(chunk)).collect();
         assert_eq!(said, "250 2.0.0 queued as 000001\r\n");
-        client.talk("MAIL FROM:<a@b> | RCPT TO:<c@d> -> 250 | 250");
+        client.talk("MAIL FROM:<a@b> BODY=BINARYMIME | RCPT TO:<c@d> -> 250 | 250");
         let mut chunks = b"BDAT 7\r\na\n.\r\n.\nBDAT 6 LAST\r\n.\r\nend".chunks(piece.min(41));
         let said: String = chunks.by_ref().map(|chunk| client.send(chunk)).collect();
         assert_eq!(
@@ -99,6 +99,13 @@ fn what_can_not_be_kept_is_refused() {
     client.talk("x | . -> 250");
     let seen = client.server.seen();
     assert_eq!((seen.mails.len(), seen.taken().len()), (2, 1));
+    // It may ask the server, and with LMTP each recipient is told.
+    let mut client = Client::new(Rules::default().lmtp());
+    let server = client.server.clone();
+    client.server.keep(move |_| !server.mails().is_empty());
+    client.talk("LHLO a -> 250-");
+    client.talk("MAIL FROM:<> | RCPT TO:<a@b> | RCPT TO:<c@d> | DATA -> 250 | 250 | 250 | 354");
+    client.talk("x | . -> 451 | 451");
 }
 
 #[cfg(all(feature = "folder", not(target_family = "wasm")))]
@@ -119,5 +126,12 @@ fn a_folder_has_the_mails_and_keeps_what_is_there() {
     assert_eq!(read("000002.eml"), "x\r\n");
     let envelope = "MAIL FROM:<a@test.local>\r\nRCPT TO:<b@test.local>\r\n";
     assert_eq!(read("000002.envelope"), envelope);
+    // What is there stays, and what is refused is not there.
+    std::fs::write(folder.join("000003.envelope"), "mine").expect("a file");
+    client.server.keep_in(&folder);
+    client.talk(DATA);
+    client.talk("x | . -> 451");
+    assert_eq!(read("000003.envelope"), "mine");
+    assert!(!folder.join("000003.eml").exists());
     std::fs::remove_dir_all(folder).expect("it is ours");
 }
