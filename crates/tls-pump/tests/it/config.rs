@@ -103,7 +103,8 @@ mod native {
 
     fn builds(variables: &[(&str, &std::path::Path)]) -> bool {
         let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "native::child", "--nocapture"]);
+        let (_, module) = module_path!().split_once("::").unwrap();
+        command.args(["--exact", &format!("{module}::child"), "--nocapture"]);
         command
             .env_remove("SSL_CERT_FILE")
             .env_remove("SSL_CERT_DIR");
