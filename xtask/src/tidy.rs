@@ -1,5 +1,6 @@
 //! What no compiler checks: the rules of this project's files.
 
+use crate::test::WITH_TESTS;
 use anyhow::ensure;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -78,6 +79,14 @@ fn check(file: &str, text: &str, wrong: &mut dyn FnMut(String)) {
         }
     }
     if extension == "rs" {
+        let is_program = file.contains("/src/bin/") || file.ends_with("/main.rs");
+        let is_run = WITH_TESTS
+            .iter()
+            .any(|name| file.contains(&format!("{name}/")));
+        let is_tested = file.contains("/tests/it/") || file.contains("/tests/mailer/");
+        if is_program && !is_run && !is_tested && text.contains("#[test]") {
+            wrong("has tests that `cargo xtask test` does not run".into());
+        }
         if !text.starts_with("//!") {
             wrong("does not open with //! (what it holds, and why)".into());
         }
@@ -143,5 +152,14 @@ mod tests {
             assert_eq!(complaints("a.rs", &bad), 1, "{bad:.40}");
         }
         assert_eq!(complaints("a.eml", "Subject: x \n"), 0);
+        let tested = "//! x\n#[test]\nfn f() {}\n";
+        for (file, count) in [
+            ("tests/guests/src/bin/a.rs", 1),
+            ("bench/host/src/bin/interop-mail/a.rs", 0),
+            ("crates/a/src/lib.rs", 0),
+            ("crates/a/tests/it/main.rs", 0),
+        ] {
+            assert_eq!(complaints(file, tested), count, "{file}");
+        }
     }
 }
