@@ -20,8 +20,8 @@ pub(crate) fn demo(sh: &Shell) -> anyhow::Result<()> {
     let mut mails = sh.read_dir("tests/mail")?;
     mails.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
     mails.sort();
-    let (demo, wasmtime, component) = built(sh, &wasmtime, &["demo"])?;
-    let demo = demo.with_file_name("demo");
+    let (wasmtime, component) = built(sh, &wasmtime, &["demo"])?;
+    let demo = guest::target_folder().join("debug/demo");
     cmd!(sh, "{demo} {wasmtime} {component} {mails...}")
         .quiet()
         .run()
@@ -34,7 +34,7 @@ pub(crate) fn send(sh: &Shell, flags: &Send) -> anyhow::Result<ExitCode> {
     let ca_file = flags.ca_file.as_ref().map(std::path::absolute);
     let ca_file = ca_file.transpose()?;
     let wasmtime = Wasmtime::find();
-    let (_, program, component) = built(sh, &wasmtime, &[])?;
+    let (program, component) = built(sh, &wasmtime, &[])?;
     let mut command = Command::new(program);
     let folder = ca_file.as_ref().and_then(|file| file.parent());
     match wasmtime {
@@ -103,12 +103,8 @@ impl Wasmtime {
 }
 
 /// Builds `wasi-sendmail` as it ships, and meanwhile these programs and what runs it.
-/// Gives the folder of the programs with a name in it, what runs it, and the component.
-fn built(
-    sh: &Shell,
-    wasmtime: &Wasmtime,
-    programs: &[&str],
-) -> anyhow::Result<(PathBuf, PathBuf, PathBuf)> {
+/// Gives what runs it, and the component.
+fn built(sh: &Shell, wasmtime: &Wasmtime, programs: &[&str]) -> anyhow::Result<(PathBuf, PathBuf)> {
     setup::setup(sh)?;
     let runner = (*wasmtime == Wasmtime::Embedded).then_some("wasip2-runner");
     let programs: Vec<_> = programs.iter().copied().chain(runner).collect();
@@ -118,12 +114,11 @@ fn built(
         guest::host_programs(&programs)?;
     }
     let component = component.join().expect("it does not panic")?;
-    let folder = guest::target_folder().join("debug");
     let program = match wasmtime {
         Wasmtime::Command(_) => PathBuf::from("wasmtime"),
-        Wasmtime::Embedded => folder.join("wasip2-runner"),
+        Wasmtime::Embedded => guest::target_folder().join("debug/wasip2-runner"),
     };
-    Ok((folder.join("demo"), program, component))
+    Ok((program, component))
 }
 
 fn component() -> anyhow::Result<PathBuf> {

@@ -120,17 +120,12 @@ async fn accept(listener: TcpListener, server: Server, security: Security, one_a
         };
         // Else the greeting would wait for the acknowledgement of TLS's tickets.
         _ = stream.set_nodelay(true);
-        let conversation = match &security {
-            Security::Implicit(_) => server.open_before_tls(),
-            Security::StartTls(_) => server.open_with_starttls(),
-            Security::Plaintext => server.open_with(false),
-        };
-        let config = match &security {
-            Security::Implicit(config) | Security::StartTls(config) => Some(config.clone()),
-            Security::Plaintext => None,
+        let (conversation, config) = match &security {
+            Security::Implicit(config) => (server.open_before_tls(), Some(config.clone())),
+            Security::StartTls(config) => (server.open_with_starttls(), Some(config.clone())),
+            Security::Plaintext => (server.open_with(false), None),
         };
         let session = Session {
-            server: server.clone(),
             stream: Stream::Tcp(stream),
             conversation,
             config,
@@ -146,7 +141,6 @@ async fn accept(listener: TcpListener, server: Server, security: Security, one_a
 }
 
 struct Session {
-    server: Server,
     stream: Stream,
     conversation: Conversation,
     config: Option<Arc<ServerConfig>>,
@@ -182,7 +176,10 @@ impl Stream {
 impl Session {
     /// The connection to its end; gives its stream where that is to stay open.
     async fn run(mut self) -> Option<impl Sized + Send> {
-        let (server, number) = (self.server.clone(), self.conversation.number());
+        let (server, number) = (
+            self.conversation.server().clone(),
+            self.conversation.number(),
+        );
         tokio::select! {
             // An error is the peer gone or its TLS refused; the record shows that no
             // QUIT came.

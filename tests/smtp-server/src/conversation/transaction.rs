@@ -49,10 +49,8 @@ impl Conversation {
 
     /// Whether the open mail has this parameter, in any case.
     fn asks_for(&self, parameter: &str) -> bool {
-        let parameters = self.mail.iter().flat_map(|mail| &mail.parameters);
-        parameters
-            .into_iter()
-            .any(|one| one.eq_ignore_ascii_case(parameter))
+        let mail = self.mail.as_ref();
+        mail.is_some_and(|mail| has(&mail.parameters, parameter))
     }
 
     fn check_mail(&self, arguments: &str) -> Result<(), &'static str> {
@@ -153,7 +151,7 @@ impl Conversation {
 
     /// Takes in what is there of a content.
     pub(super) fn content(&mut self) {
-        let len = self.take_octets(self.input.len());
+        let len = self.take_octets();
         let Awaits::Content(dotted) = &mut self.awaits else {
             return;
         };
@@ -205,7 +203,7 @@ impl Conversation {
     /// Takes in what is there of a chunk: it follows even when it is not welcome.
     pub(super) fn chunk(&mut self) {
         let limit = self.rules().most_octets();
-        let len = self.take_octets(self.input.len());
+        let len = self.take_octets();
         let Awaits::Chunk(chunk) = &mut self.awaits else {
             return;
         };
@@ -254,8 +252,9 @@ impl Conversation {
         }
     }
 
-    /// How many of so many octets are taken before a test is asked.
-    fn take_octets(&self, len: usize) -> usize {
+    /// How many of the octets that are there are taken before a test is asked.
+    fn take_octets(&self) -> usize {
+        let len = self.input.len();
         self.to_block.map_or(len, |left| left.min(len))
     }
 
@@ -342,9 +341,10 @@ fn extension_of(verb: &str, keyword: &str) -> Option<&'static str> {
     })
 }
 
-fn has(parameters: &[&str], parameter: &str) -> bool {
+/// Whether a parameter is among them, in any case.
+fn has(parameters: &[impl AsRef<str>], parameter: &str) -> bool {
     let mut parameters = parameters.iter();
-    parameters.any(|one| one.eq_ignore_ascii_case(parameter))
+    parameters.any(|one| one.as_ref().eq_ignore_ascii_case(parameter))
 }
 
 /// Whether one of the first replies, each of which may have many lines, takes a mail.
