@@ -52,6 +52,10 @@ impl Transaction {
             What::Rcpt(index) => self.on_rcpt(index, reply, wire),
             What::Data => self.on_data(reply, wire),
             What::Chunk => self.on_chunk(reply, wire),
+            // What was taken is not the whole mail, or nobody gets it.
+            What::Final if is_done(&reply) && self.failure.is_some() => {
+                Err(ErrorKind::Protocol("a mail taken after a part was refused"))
+            }
             What::Final if stays => self.on_lmtp_final(reply),
             What::Final => self.on_final(reply),
             What::Nothing | What::Quit => Ok(()),
@@ -135,11 +139,6 @@ impl Transaction {
 
     fn on_final(&mut self, reply: Reply) -> Result<(), ErrorKind> {
         if is_done(&reply) {
-            if self.mail_refused || self.accepted == 0 {
-                return Err(ErrorKind::Protocol("a mail taken that nobody gets"));
-            }
-            // A good reply to the whole undoes what was said of a part.
-            self.failure = None;
             self.deliver(reply);
             return Ok(());
         }

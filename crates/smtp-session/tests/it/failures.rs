@@ -1,11 +1,12 @@
 //! What is refused, by either side, and what is said of the mail then.
 
 use crate::peer::{
-    FULL, PIPELINED, Shape, TLS, at, connect, envelope, good, is_at, lines, mails, now, open, say,
-    send, server, shaped, wire,
+    FULL, PIPELINED, Shape, TLS, at, connect, envelope, good, is_at, lines, mails, now, open,
+    rules, say, scripted, send, server, shaped, wire,
 };
 use smtp_session::{
-    Body, BodyError, Delivery, ErrorKind, Extension, Form, Phase, Security, Session,
+    Body, BodyError, Delivery, ErrorKind, Extension, Form, Options, Phase, Protocol, Security,
+    Session,
 };
 use std::io;
 
@@ -18,16 +19,11 @@ fn each_refusal_is_named_and_the_session_goes_on() {
         ("MAIL FROM:<>", "530 5.7.0 log in first", Phase::Mail, false),
         ("RCPT TO:<a@b>", "450 4.2.0 later", Phase::Rcpt, true),
         ("RCPT TO:<a@b>", "431 what", Phase::Rcpt, true),
-        ("END", "554 5.6.0 no", Phase::DataTermination, false),
-        ("END", "451 later", Phase::DataTermination, true),
+        (".", "554 5.6.0 no", Phase::DataTermination, false),
+        (".", "451 later", Phase::DataTermination, true),
     ];
     for extensions in [&FULL[..], &PIPELINED, &[]] {
         for (line, reply, phase, is_transient) in cases {
-            let line = match (line, extensions.contains(&"CHUNKING")) {
-                ("END", true) => ".",
-                ("END", false) => ".",
-                _ => line,
-            };
             let mut first = true;
             let peer = server(extensions, move |said| match is_at(said, line) {
                 true if std::mem::take(&mut first) => say(reply),
@@ -168,6 +164,34 @@ fn a_chunk_that_is_refused_while_nothing_is_under_way_leaves_a_session() {
     assert!(session.is_usable());
     assert!(send(&mut session, &["a@b"], "y").is_ok());
     assert_eq!(mails(&stream).len(), 1);
+}
+
+/// What the server has then may be a part of the mail: neither a receipt nor
+/// another attempt is safe.
+#[test]
+fn a_mail_that_is_taken_after_a_chunk_was_refused_may_be_sent() {
+    for refusal in ["421 4.3.2 going", "452 4.3.1 full", "552 5.3.4 too big"] {
+        for protocol in [Protocol::Smtp, Protocol::Lmtp] {
+            let script = move |line: &str| match line {
+                "CHUNK" => say(refusal),
+                "." => say("250 2.0.0 ok"),
+                _ => None,
+            };
+            let rules = match protocol {
+                Protocol::Lmtp => rules(&FULL).lmtp(),
+                _ => rules(&FULL),
+            };
+            let stream = connect(&scripted(rules, script));
+            let options = Options::default().protocol(protocol);
+            let mut session = Session::with_options(stream, TLS, options);
+            now(session.hello("client.example")).expect("a greeting");
+            let long = "a line\r\n".repeat(10_000);
+            let error = send(&mut session, &["a@b"], &long).expect_err("a part is missing");
+            assert_eq!(error.delivery(), Delivery::MaybeSent, "{refusal} {error:?}");
+            assert!(matches!(error.kind(), ErrorKind::Protocol(_)), "{error:?}");
+            assert!(!session.is_usable());
+        }
+    }
 }
 
 #[test]
