@@ -80,7 +80,7 @@ fn smtp(sh: &Shell, flags: &Bench) -> anyhow::Result<()> {
     let ours = Build::WASM.cargo(sh, "bench-guests", &ours)?;
     let peers = peers(sh)?;
     // The server reads all that is sent and must not be what is measured.
-    let fast = ["bench-host", "smtp-test-server", "test-host"]
+    let fast = ["bench-host", "smtp-test-server", "test-host", "test-runner"]
         .map(|name| format!("profile.dev.package.{name}.opt-level=3"));
     let fast = fast.iter().flat_map(|one| ["--config", one]);
     cmd!(

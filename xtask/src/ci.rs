@@ -1,41 +1,75 @@
-//! Everything that has to pass, in order, each step timed and named.
+//! Everything that has to pass, each step timed and named.
 
 mod steps;
 
 use crate::flags::Ci;
 use crate::{demo, deny, features, fuzz, libraries, no_clang, setup, size, test, tidy, tools};
+use anyhow::Context as _;
 use std::thread;
 use steps::Steps;
 use xshell::{Shell, cmd};
 
-/// Runs every step; the first failure ends it.
+/// What a step is called, and what it does.
+type Step = (&'static str, fn(&Shell) -> anyhow::Result<()>);
+
+/// One after the other.
+const FIRST: [Step; 3] = [
+    ("setup", setup::setup),
+    ("format", format),
+    ("tidy", tidy::tidy),
+];
+/// One after the other, while those of [`BESIDE`] run: neither keeps all processors busy.
+const CHECKS: [Step; 4] = [
+    ("clippy", clippy),
+    ("docs", docs),
+    ("features", features::some),
+    ("build", test::build),
+];
+/// None builds in the folder that [`CHECKS`] build in: cargo would let it wait.
+const BESIDE: [Step; 7] = [
+    ("tools", tools::get_all),
+    ("deny", deny::deny),
+    ("msrv", msrv),
+    ("no-clang", no_clang::no_clang),
+    ("release", release),
+    ("size", size_without_clang),
+    ("fuzz", fuzz::each),
+];
+/// One after the other, with nothing beside them that makes them wait.
+const LAST: [Step; 2] = [("test", test::test), ("demo", demo::demo)];
+
+/// Runs every step, or the one that is asked for; the first failure ends it.
 pub(crate) fn ci(sh: &Shell, flags: &Ci) -> anyhow::Result<()> {
-    let mut steps = Steps::new(flags)?;
     // Nothing is built twice here, so that what is kept for that only costs.
     let _incremental = sh.push_env("CARGO_INCREMENTAL", "0");
-    steps.run("setup", || setup::setup(sh))?;
-    // One of them is built by one processor most of the time.
-    let tools = thread::spawn(tools::get_all);
-    steps.run("format", || format(sh))?;
-    steps.run("tidy", || tidy::tidy(sh))?;
-    steps.run("clippy", || clippy(sh))?;
-    steps.run("docs", || docs(sh))?;
-    steps.run("tools", || {
-        tools.join().expect("it does not panic");
-        Ok(())
+    if let Some(wanted) = &flags.step {
+        let mut all = FIRST.iter().chain(&CHECKS).chain(&BESIDE).chain(&LAST);
+        let step = all.find(|(name, _)| name == wanted);
+        let (_, step) = step.with_context(|| format!("there is no step `{wanted}`"))?;
+        return step(sh);
+    }
+    let steps = Steps::new(flags)?;
+    let run = |all: &[Step]| {
+        let mut all = all.iter();
+        all.try_for_each(|(name, step)| steps.run(name, || step(sh)))
+    };
+    run(&FIRST)?;
+    thread::scope(|scope| {
+        let beside = || {
+            BESIDE
+                .iter()
+                .try_for_each(|(name, _)| steps.run_beside(name))
+        };
+        let beside = scope.spawn(beside);
+        let checks = run(&CHECKS);
+        beside.join().expect("it does not panic").and(checks)
     })?;
-    steps.run("deny", || deny::deny(sh))?;
-    steps.run("features", || features::some(sh))?;
-    steps.run("msrv", || msrv(sh))?;
-    steps.run("no-clang", || no_clang::no_clang(sh))?;
-    steps.run("release", || release(sh))?;
-    steps.run("size", || no_clang::without(sh, || size::gates(sh)))?;
-    let tally = steps.run("test", || test::test(sh))?;
-    steps.run("fuzz", || fuzz::each(sh))?;
-    steps.run("demo", || demo::demo(sh))?;
-    steps.print();
-    tally.print();
-    Ok(())
+    run(&LAST)?;
+    steps.print()
+}
+
+fn size_without_clang(sh: &Shell) -> anyhow::Result<()> {
+    no_clang::without(sh, || size::gates(sh))
 }
 
 /// The fuzz targets and the peers are workspaces of their own.

@@ -52,8 +52,10 @@ xflags::xflags! {
         /// Sends 10,000 mails through one component to a server with faults, and compares what it says
         /// of each with the server's record; then 1,000 sessions at once.
         cmd soak {}
-        /// Does everything that has to pass, in order.
+        /// Does everything that has to pass.
         cmd ci {
+            /// Nothing but this step, as clippy; each is named when it begins and ends.
+            optional --step name: String
             /// Write the seconds of each step into this file.
             optional --times file: PathBuf
             /// Print the ratios to the seconds in this file, written by `--times`.

@@ -25,16 +25,14 @@ pub(crate) fn build(package: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs `args`, a component and its arguments, with the runner of `tests/host`,
-/// in the caller's folder. It sees this process's environment and `env`.
-pub(crate) fn run(args: &[OsString], env: Option<(&str, &str)>) -> anyhow::Result<ExitCode> {
+/// Runs `args`, a component and its arguments, with the runner of `tests/runner`,
+/// in the caller's folder. It sees this process's environment.
+pub(crate) fn run(args: &[OsString]) -> anyhow::Result<ExitCode> {
     let runner = host_program("wasip2-runner")?;
-    Ok(exit_code(
-        Command::new(runner).args(args).envs(env).status()?,
-    ))
+    Ok(exit_code(Command::new(runner).args(args).status()?))
 }
 
-/// Builds a program of `tests/host` or `bench/host` and runs it with our standard streams.
+/// Builds a program of this workspace and runs it with our standard streams.
 pub(crate) fn run_host_program(name: &str, arg: &Option<String>) -> anyhow::Result<ExitCode> {
     let program = host_program(name)?;
     Ok(exit_code(Command::new(program).args(arg).status()?))
@@ -50,7 +48,7 @@ pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
     )
 }
 
-/// Builds a program of `tests/host` or `bench/host`. With `--workspace`, since cargo chooses
+/// Builds a program of this workspace. With `--workspace`, since cargo chooses
 /// features by the packages named: `--package` would build a second wasmtime.
 pub(crate) fn host_program(name: &str) -> anyhow::Result<PathBuf> {
     host_programs(&[name])?;

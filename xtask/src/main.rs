@@ -1,6 +1,6 @@
 //! `cargo xtask …`: everything that a person or CI does with this workspace.
 //!
-//! wasmtime is a dependency of `tests/host`, not of this program, so that a
+//! wasmtime is a dependency of `tests/runner`, not of this program, so that a
 //! command which needs no wasmtime does not wait for it to build.
 
 mod bench;
@@ -80,7 +80,7 @@ fn run(flags: flags::Xtask) -> anyhow::Result<ExitCode> {
         Task::Setup(_) => setup::setup(&sh)?,
         Task::Demo(_) => demo::demo(&sh)?,
         Task::Send(send) => return demo::send(&sh, &send),
-        Task::Test(_) => test::test(&sh)?.print(),
+        Task::Test(_) => test::test(&sh)?,
         Task::Tidy(_) => tidy::tidy(&sh)?,
         Task::Deny(_) => deny::deny(&sh)?,
         Task::Fuzz(flags) => fuzz::fuzz(&sh, &flags)?,
@@ -91,7 +91,7 @@ fn run(flags: flags::Xtask) -> anyhow::Result<ExitCode> {
         Task::Features(_) => features::all(&sh)?,
         Task::Size(_) => size::size(&sh)?,
         Task::GuestBuild(build) => guest::build(&build.package)?,
-        Task::GuestRun(run) => return guest::run(&run.args, None),
+        Task::GuestRun(run) => return guest::run(&run.args),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -9,7 +9,7 @@ use xshell::{Shell, cmd};
 
 /// How many tests ran.
 #[derive(Default)]
-pub(crate) struct Tally {
+struct Tally {
     passed: usize,
     failed: usize,
     ignored: usize,
@@ -17,7 +17,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// The closing line.
-    pub(crate) fn print(&self) {
+    fn print(&self) {
         println!(
             "{} passed, {} failed, {} skipped",
             self.passed, self.failed, self.ignored
@@ -44,44 +44,58 @@ impl Tally {
 
 /// Runs all tests, printing what the test runner prints. Each runs natively with every
 /// feature, in a component, and with other features where its result could differ.
-pub(crate) fn test(sh: &Shell) -> anyhow::Result<Tally> {
+pub(crate) fn test(sh: &Shell) -> anyhow::Result<()> {
     setup::setup(sh)?;
     let mut tally = Tally::default();
     install_old_aiosmtpd(sh);
+    for args in runs(sh) {
+        run(sh, &mut tally, &args)?;
+    }
+    tally.print();
+    Ok(())
+}
+
+/// Builds what [`test`] runs, but for the examples in documentation.
+pub(crate) fn build(sh: &Shell) -> anyhow::Result<()> {
+    let with_programs = runs(sh).into_iter().filter(|args| !args.contains("--doc"));
+    for args in with_programs {
+        let args = args.split(' ');
+        cmd!(sh, "cargo test --quiet --no-run {args...}").run()?;
+    }
+    guest::build("test-guests")
+}
+
+/// What follows `cargo test` in each call.
+fn runs(sh: &Shell) -> Vec<String> {
     // Not `--bins`: dozens of programs would be linked once more, for no test in them.
-    let programs = WITH_TESTS.into_iter().flat_map(|name| ["--bin", name]);
-    let workspace = ["test", "--workspace", "--lib", "--test", "*"].into_iter();
-    run(sh, &mut tally, workspace.chain(programs))?;
-    let docs = ["test", "--workspace", "--doc"];
-    run(sh, &mut tally, docs.into_iter())?;
+    let programs = WITH_TESTS.map(|name| format!("--bin {name}")).join(" ");
     // tls-pump has its own runs, of which the first is in components too.
     let others = LIBRARIES.into_iter().filter(|name| *name != "tls-pump");
-    let guests = ["test", "--target", "wasm32-wasip2"].into_iter();
-    let guests = guests.chain(others.flat_map(|name| ["-p", name]));
-    run(sh, &mut tally, guests)?;
-    providers(sh, &mut tally)?;
+    let others: Vec<_> = others.map(|name| format!("--package {name}")).collect();
+    let mut runs = vec![
+        format!("--workspace --lib --test * {programs}"),
+        "--workspace --doc".to_owned(),
+        format!("--target wasm32-wasip2 {}", others.join(" ")),
+    ];
+    runs.extend(providers(sh));
     for package in [
         "tls-pump",
         "tls-pump-crypto",
         "smtp-session",
         "smtp-test-server",
     ] {
-        let bare = "test --no-default-features --lib --test it --package";
-        run(sh, &mut tally, bare.split(' ').chain([package]))?;
+        let bare = format!("--no-default-features --lib --test it --package {package}");
+        runs.push(bare);
     }
-    let all = "test --all-features --lib --test it --package smtp-session";
-    run(sh, &mut tally, all.split(' '))?;
-    for features in [
-        "wasm-smtp-wasi --features mailer --test mailer",
-        "smtp-test-server --features auth,futures-io --test it",
-    ] {
-        let args = format!("test --target wasm32-wasip2 --package {features}");
-        run(sh, &mut tally, args.split(' '))?;
-    }
-    // The workspace README's example needs a component, as do the others.
-    let readme = "test --doc --target wasm32-wasip2 --package test-guests";
-    run(sh, &mut tally, readme.split(' '))?;
-    Ok(tally)
+    let more = [
+        "--all-features --lib --test it --package smtp-session",
+        "--target wasm32-wasip2 --package wasm-smtp-wasi --features mailer --test mailer",
+        "--target wasm32-wasip2 --package smtp-test-server --features auth,futures-io --test it",
+        // The workspace README's example needs a component, as do the others.
+        "--doc --target wasm32-wasip2 --package test-guests",
+    ];
+    runs.extend(more.map(str::to_owned));
+    runs
 }
 
 /// The programs that have tests in them; `tidy` looks that there are no others.
@@ -108,37 +122,31 @@ fn install_old_aiosmtpd(sh: &Shell) {
 
 /// tls-pump with all its features by each of its crypto providers alone; by both it
 /// runs with the workspace. In components by *ring* only where clang can build it.
-fn providers(sh: &Shell, tally: &mut Tally) -> anyhow::Result<()> {
+fn providers(sh: &Shell) -> Vec<String> {
     const OTHERS: &str = "keylog,native-roots,server,tls12,webpki-roots";
-    let clang = setup::clang(sh);
-    for (providers, is_ring) in [("pure,pq", false), ("ring", true)] {
-        let features = format!("{OTHERS},{providers}");
-        let mut args = vec!["test", "--package", "tls-pump", "--no-default-features"];
-        args.extend(["--features", &features]);
-        let handshakes = args.iter().copied().chain(["--test", "it"]);
-        run(sh, tally, handshakes)?;
-        match &clang {
-            Err(missing) if is_ring => println!("skipped: the same in a component: {missing}"),
-            _ => {
-                args.extend(["--target", "wasm32-wasip2"]);
-                let handshakes = ["--test", "it"].into_iter().filter(|_| is_ring);
-                run(sh, tally, args.into_iter().chain(handshakes))?;
-            }
-        }
+    let by = |provider| {
+        format!("--package tls-pump --no-default-features --features {OTHERS},{provider}")
+    };
+    let (pure, ring) = (by("pure,pq"), by("ring"));
+    let mut runs = vec![
+        format!("{pure} --test it"),
+        format!("{pure} --target wasm32-wasip2"),
+        format!("{ring} --test it"),
+    ];
+    match setup::clang(sh) {
+        Ok(_) => runs.push(format!("{ring} --target wasm32-wasip2 --test it")),
+        Err(missing) => println!("skipped: tls-pump by ring in a component: {missing}"),
     }
-    Ok(())
+    runs
 }
 
-fn run<'a>(
-    sh: &Shell,
-    tally: &mut Tally,
-    args: impl Iterator<Item = &'a str>,
-) -> anyhow::Result<()> {
-    let args: Vec<_> = args.collect();
-    let shown = format!("cargo {}", args.join(" "));
+/// Calls `cargo test`, and counts.
+fn run(sh: &Shell, tally: &mut Tally, args: &str) -> anyhow::Result<()> {
+    let shown = format!("cargo test {args}");
     println!("$ {shown}");
     let mut child = Command::new("cargo")
-        .args(&args)
+        .arg("test")
+        .args(args.split(' '))
         .current_dir(sh.current_dir())
         .env("OLD_AIOSMTPD", old_aiosmtpd())
         .stdout(Stdio::piped())

@@ -22,12 +22,11 @@ pub(crate) const CARGO_FUZZ: Tool = Tool {
 };
 
 /// Installs what is missing; who needs it says what could not be had.
-pub(crate) fn get_all() {
-    if let Ok(sh) = Shell::new() {
-        for tool in [CARGO_DENY, CARGO_FUZZ] {
-            _ = tool.get(&sh);
-        }
+pub(crate) fn get_all(sh: &Shell) -> anyhow::Result<()> {
+    for tool in [CARGO_DENY, CARGO_FUZZ] {
+        _ = tool.get(sh);
     }
+    Ok(())
 }
 
 impl Tool {

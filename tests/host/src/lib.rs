@@ -1,7 +1,7 @@
-//! What the tests and the demo share: mail servers, certificates and an embedded wasmtime.
+//! What the tests and the benchmarks share: peers, faults, certificates, and the embedded
+//! wasmtime.
 
 pub mod fault;
-pub mod guest;
 pub mod openssl;
 pub mod peers;
 pub mod sendmail;
@@ -9,3 +9,4 @@ pub mod server_folder;
 pub mod soak;
 
 pub use test_demo::ca;
+pub use test_runner as guest;

@@ -49,8 +49,8 @@ impl Asked<'_> {
 ///
 /// The server does what it says: after a 2xx that a test put into its mouth, the
 /// sender, the recipient or the mail is taken, and what that offers to EHLO is offered;
-/// after a 354 a mail follows; after anything else, not. A chunk whose BDAT line itself is answered by a deviation is
-/// dropped, whatever is said.
+/// after a 354 a mail follows; after anything else, not. A chunk whose BDAT line itself
+/// is answered by a deviation is dropped, whatever is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Deviation {

@@ -131,11 +131,13 @@ async fn accept(listener: TcpListener, server: Server, security: Security, one_a
             config,
         };
         sessions.spawn(session.run());
-        if one_at_a_time {
-            stopped.extend(sessions.join_next().await);
-        }
-        while let Some(ended) = sessions.try_join_next() {
-            stopped.push(ended);
+        let mut ended = match one_at_a_time {
+            true => sessions.join_next().await,
+            false => sessions.try_join_next(),
+        };
+        while let Some(session) = ended {
+            stopped.extend(session.ok().flatten());
+            ended = sessions.try_join_next();
         }
     }
 }

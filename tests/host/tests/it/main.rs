@@ -2,7 +2,6 @@
 //! side, and the tools of these tests themselves: one module for each.
 
 mod bad_certificates;
-mod demo;
 mod fault;
 mod guests_net;
 mod guests_peers;

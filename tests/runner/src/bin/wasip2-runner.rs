@@ -7,7 +7,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use test_host::guest::{Component, Ending, Guest, Network};
+use test_runner::{Component, Ending, Guest, Network};
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -1,7 +1,7 @@
 //! The README shows what `cargo xtask demo` prints.
 
 use std::path::Path;
-use test_host::guest::build_file;
+use test_runner::build_file;
 
 /// Numbers depend on the machine, the build and the run.
 fn without_numbers(text: &str) -> String {
