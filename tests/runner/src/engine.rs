@@ -6,27 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
-use wasmtime::{Cache, CacheConfig, Config, Engine, OptLevel, RegallocAlgorithm};
+use wasmtime::{Cache, CacheConfig, Config, Engine};
 
 /// How often a guest that never waits is interrupted for the limit's sake.
 const TICK: Duration = Duration::from_millis(10);
 
-/// The first that asks chooses how guests are compiled.
 static ENGINE: OnceLock<Engine> = OnceLock::new();
 
-/// Compiles as the command `wasmtime` does.
 pub(super) fn engine() -> &'static Engine {
     ENGINE.get_or_init(|| new_engine(Config::new()))
-}
-
-/// Compiles in half of the time, for a test that runs its guest for a moment.
-fn quick_engine() -> &'static Engine {
-    ENGINE.get_or_init(|| {
-        let mut config = Config::new();
-        config.cranelift_opt_level(OptLevel::None);
-        config.cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
-        new_engine(config)
-    })
 }
 
 /// Lets the guests of this process use wide arithmetic, which wasmtime does not
@@ -88,7 +76,7 @@ impl std::fmt::Debug for Component {
 }
 
 /// Builds a package of this workspace for wasm32-wasip2 in the dev profile, if
-/// need be, and loads its program `name`, compiled quickly rather than well.
+/// need be, and loads its program `name`.
 ///
 /// # Panics
 ///
@@ -96,7 +84,6 @@ impl std::fmt::Debug for Component {
 #[must_use]
 pub fn build(package: &str, name: &str) -> Component {
     let path = build_file(package, name);
-    quick_engine();
     Component::from_file(&path).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()))
 }
 

