@@ -2,7 +2,7 @@
 //! faults, and a thousand sessions at once.
 
 use std::process::ExitCode;
-use test_host::guest::{Component, build_file};
+use test_host::guest::build;
 use test_host::soak::{at_once, soak};
 
 /// How many mails, by how many connections.
@@ -27,8 +27,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), String> {
-    let component = build_file("test-guests", "smtp_soak");
-    let component = Component::from_file(&component).map_err(|error| error.to_string())?;
+    let component = build("test-guests", "smtp_soak");
     let soaked = soak(&component, MAILS, CONNECTIONS).await?;
     println!("{soaked}");
     let [before, after] = soaked.memory;

@@ -35,7 +35,8 @@ async fn net_round_trips() {
             _ => None,
         };
         let mut fewest = None;
-        // On a busy machine each round trip of a run may have a wake-up too many.
+        // On a slow machine some runs have one call more in every round trip; why is
+        // not known.
         for _ in 0..8 {
             fewest = round_trips(executor, echo.port()).await;
             if expected.is_none() || fewest == expected {
