@@ -19,10 +19,11 @@ const FIRST: [Step; 3] = [
     ("tidy", tidy::tidy),
 ];
 /// One after the other, while those of [`BESIDE`] run: neither keeps all processors busy.
+/// Those come to an end sooner, so first is what has least to do at once.
 const CHECKS: [Step; 5] = [
+    ("features", features::some),
     ("clippy", clippy),
     ("docs", docs),
-    ("features", features::some),
     ("build", test::build),
     ("release", release),
 ];

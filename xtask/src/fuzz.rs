@@ -18,11 +18,24 @@ pub(crate) const FOLDERS: [&str; 3] = [
     "crates/tls-pump-crypto/fuzz",
 ];
 
-/// What a person has patience for, in seconds.
-const SECONDS: u32 = 60;
+/// How long a target runs, and how well it is optimised before.
+#[derive(Clone, Copy)]
+struct Effort {
+    seconds: u32,
+    opt_level: &'static str,
+}
 
-/// The same for CI, for each target.
-const CI_SECONDS: u32 = 8;
+/// What a person has patience for.
+const PATIENT: Effort = Effort {
+    seconds: 60,
+    opt_level: "3",
+};
+
+/// The same for CI, for each target: it is built for longer than it runs.
+const SHORT: Effort = Effort {
+    seconds: 8,
+    opt_level: "1",
+};
 
 /// Fuzzes one target.
 pub(crate) fn fuzz(sh: &Shell, flags: &Fuzz) -> anyhow::Result<()> {
@@ -37,7 +50,8 @@ pub(crate) fn fuzz(sh: &Shell, flags: &Fuzz) -> anyhow::Result<()> {
         );
     };
     let cargo_fuzz = tools::CARGO_FUZZ.get(sh)?;
-    target.run(&cargo_fuzz, flags.seconds.unwrap_or(SECONDS))
+    let seconds = flags.seconds.unwrap_or(PATIENT.seconds);
+    target.run(&cargo_fuzz, Effort { seconds, ..PATIENT })
 }
 
 /// Fuzzes each target for a short time, as many at once as there are processors: each
@@ -55,7 +69,7 @@ pub(crate) fn each(sh: &Shell) -> anyhow::Result<()> {
     for targets in targets.chunks(at_once) {
         thread::scope(|scope| {
             let cargo_fuzz = &cargo_fuzz;
-            let run = |target| move || Target::run(target, cargo_fuzz, CI_SECONDS);
+            let run = |target| move || Target::run(target, cargo_fuzz, SHORT);
             let runs = targets.iter().map(|target| scope.spawn(run(target)));
             let runs: Vec<_> = runs.collect();
             let mut ends = runs
@@ -90,8 +104,9 @@ fn targets(sh: &Shell) -> anyhow::Result<Vec<Target>> {
 impl Target {
     /// The compiler at hand does, as no sanitizer is asked for, which only
     /// nightly has: there is no unsafe code of ours for one to watch.
-    fn run(&self, cargo_fuzz: &Path, seconds: u32) -> anyhow::Result<()> {
+    fn run(&self, cargo_fuzz: &Path, effort: Effort) -> anyhow::Result<()> {
         let Self { folder, name } = self;
+        let Effort { seconds, opt_level } = effort;
         println!("$ cargo fuzz run {name}, for {seconds} s");
         let start = SystemTime::now();
         let mut child = Command::new(cargo_fuzz)
@@ -104,6 +119,7 @@ impl Target {
             .arg("-len_control=10")
             // An input takes some milliseconds.
             .arg("-timeout=10")
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level)
             .env("RUST_BACKTRACE", "1")
             // None of cargo-fuzz itself.
             .env("RUST_LIB_BACKTRACE", "0")

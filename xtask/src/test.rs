@@ -2,9 +2,10 @@
 
 use crate::{LIBRARIES, guest, setup};
 use anyhow::Context as _;
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
 use xshell::{Shell, cmd};
 
 /// How many tests ran.
@@ -24,6 +25,7 @@ impl Tally {
         );
     }
 
+    /// Adds what the test runner says at its end.
     fn add(&mut self, line: &str) {
         let Some((_, counts)) = line.split_once("test result: ") else {
             return;
@@ -44,29 +46,48 @@ impl Tally {
 
 /// Runs all tests, printing what the test runner prints. Each runs natively with every
 /// feature, in a component, and with other features where its result could differ.
+///
+/// A component has one thread, so what runs in one has what runs natively beside it.
 pub(crate) fn test(sh: &Shell) -> anyhow::Result<()> {
     setup::setup(sh)?;
-    let mut tally = Tally::default();
-    install_old_aiosmtpd(sh);
-    for args in runs(sh) {
-        run(sh, &mut tally, &args)?;
+    let clang = setup::clang(sh);
+    if let Err(missing) = &clang {
+        println!("skipped: tls-pump by ring in a component: {missing}");
     }
+    install_old_aiosmtpd(sh);
+    let (in_components, native): (Vec<_>, Vec<_>) = runs(clang.is_ok())
+        .into_iter()
+        .partition(|args| args.contains(IN_COMPONENT));
+    let folder = &sh.current_dir();
+    let (native, in_components) = thread::scope(|scope| {
+        let beside = scope.spawn(|| run_each(folder, &in_components));
+        let native = run_each(folder, &native);
+        (native, beside.join().expect("it does not panic"))
+    });
+    let mut tally = native?;
+    let in_components = in_components?;
+    tally.passed += in_components.passed;
+    tally.failed += in_components.failed;
+    tally.ignored += in_components.ignored;
     tally.print();
     Ok(())
 }
 
 /// Builds what [`test`] runs, but for the examples in documentation.
 pub(crate) fn build(sh: &Shell) -> anyhow::Result<()> {
-    let with_programs = runs(sh).into_iter().filter(|args| !args.contains("--doc"));
-    for args in with_programs {
+    let runs = runs(setup::clang(sh).is_ok()).into_iter();
+    for args in runs.filter(|args| !args.contains("--doc")) {
         let args = args.split(' ');
         cmd!(sh, "cargo test --quiet --no-run {args...}").run()?;
     }
     guest::build("test-guests")
 }
 
-/// What follows `cargo test` in each call.
-fn runs(sh: &Shell) -> Vec<String> {
+/// What makes a run one in components.
+const IN_COMPONENT: &str = "--target wasm32-wasip2";
+
+/// What follows `cargo test` in each call; *ring* is in components only with clang.
+fn runs(has_clang: bool) -> Vec<String> {
     // Not `--bins`: dozens of programs would be linked once more, for no test in them.
     let programs = WITH_TESTS.map(|name| format!("--bin {name}")).join(" ");
     // tls-pump has its own runs, of which the first is in components too.
@@ -75,9 +96,9 @@ fn runs(sh: &Shell) -> Vec<String> {
     let mut runs = vec![
         format!("--workspace --lib --test * {programs}"),
         "--workspace --doc".to_owned(),
-        format!("--target wasm32-wasip2 {}", others.join(" ")),
+        format!("{IN_COMPONENT} {}", others.join(" ")),
     ];
-    runs.extend(providers(sh));
+    runs.extend(providers(has_clang));
     for package in [
         "tls-pump",
         "tls-pump-crypto",
@@ -121,8 +142,8 @@ fn install_old_aiosmtpd(sh: &Shell) {
 }
 
 /// tls-pump with all its features by each of its crypto providers alone; by both it
-/// runs with the workspace. In components by *ring* only where clang can build it.
-fn providers(sh: &Shell) -> Vec<String> {
+/// runs with the workspace.
+fn providers(has_clang: bool) -> Vec<String> {
     const OTHERS: &str = "keylog,native-roots,server,tls12,webpki-roots";
     let by = |provider| {
         format!("--package tls-pump --no-default-features --features {OTHERS},{provider}")
@@ -130,33 +151,46 @@ fn providers(sh: &Shell) -> Vec<String> {
     let (pure, ring) = (by("pure,pq"), by("ring"));
     let mut runs = vec![
         format!("{pure} --test it"),
-        format!("{pure} --target wasm32-wasip2"),
+        format!("{pure} {IN_COMPONENT}"),
         format!("{ring} --test it"),
     ];
-    match setup::clang(sh) {
-        Ok(_) => runs.push(format!("{ring} --target wasm32-wasip2 --test it")),
-        Err(missing) => println!("skipped: tls-pump by ring in a component: {missing}"),
+    if has_clang {
+        runs.push(format!("{ring} {IN_COMPONENT} --test it"));
     }
     runs
 }
 
-/// Calls `cargo test`, and counts.
-fn run(sh: &Shell, tally: &mut Tally, args: &str) -> anyhow::Result<()> {
+/// Calls `cargo test` with each, one after the other.
+fn run_each(folder: &Path, runs: &[String]) -> anyhow::Result<Tally> {
+    let mut tally = Tally::default();
+    for args in runs {
+        run(folder, &mut tally, args)?;
+    }
+    Ok(tally)
+}
+
+/// Calls `cargo test`, and counts. What it says is printed at its end, all of it
+/// together, after the call.
+fn run(folder: &Path, tally: &mut Tally, args: &str) -> anyhow::Result<()> {
     let shown = format!("cargo test {args}");
-    println!("$ {shown}");
-    let mut child = Command::new("cargo")
+    let (mut reader, writer) = io::pipe()?;
+    let mut command = Command::new("cargo");
+    command
         .arg("test")
         .args(args.split(' '))
-        .current_dir(sh.current_dir())
+        .current_dir(folder)
         .env("OLD_AIOSMTPD", old_aiosmtpd())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cargo does not start")?;
-    for line in BufReader::new(child.stdout.take().expect("piped above")).lines() {
-        let line = line?;
-        println!("{line}");
-        tally.add(&line);
-    }
+        .stdout(writer.try_clone()?)
+        .stderr(writer);
+    eprintln!("$ {shown}");
+    let mut child = command.spawn().context("cargo does not start")?;
+    // Its ends to write to: the last one is then cargo's.
+    drop(command);
+    let mut said = Vec::new();
+    reader.read_to_end(&mut said)?;
+    let said = String::from_utf8_lossy(&said);
+    println!("$ {shown}\n{said}");
+    said.lines().for_each(|line| tally.add(line));
     anyhow::ensure!(
         child.wait()?.success(),
         "`{shown}` failed: the names of the failed tests stand above"

@@ -28,6 +28,20 @@ fn all_pss() -> [(HashFunction, usize, Algorithm); 3] {
     ]
 }
 
+/// Whether an algorithm with `hash` is tried with a vector of `named`: all are, but
+/// for a component, where each takes ten times as long and only the arithmetic is
+/// another. There it is the one that is named, or SHA-256 in place of what TLS has not.
+fn is_tried(hash: HashFunction, named: HashFunction) -> bool {
+    let is_ours = all_pkcs1().iter().any(|(ours, _)| *ours == named);
+    !cfg!(target_family = "wasm")
+        || hash
+            == if is_ours {
+                named
+            } else {
+                HashFunction::Sha2_256
+            }
+}
+
 /// Every vector by every algorithm of ours. Besides the one that is named, one
 /// may accept it of which the vector says that it was made by it.
 fn run_pkcs1(name: pkcs1::TestName) -> Tally {
@@ -39,13 +53,14 @@ fn run_pkcs1(name: pkcs1::TestName) -> Tally {
                 let verified = algorithm.verify_signature(&group.asn_key, &test.msg, &test.sig);
                 verified.is_ok()
             };
-            for (hash, algorithm) in all_pkcs1() {
+            let has_hash = |hash| is_tried(hash, group.hash);
+            for (hash, algorithm) in all_pkcs1().into_iter().filter(|it| has_hash(it.0)) {
                 let is_named = is_valid(test.result) && hash == group.hash;
                 let is_good = is_named || hash_in_fact(&test.comment) == Some(hash);
                 assert_eq!(verify(algorithm), is_good, "{name:?} {id}");
             }
             let is_pss = test.flags.contains(&pkcs1::TestFlag::WrongPrimitive);
-            for (hash, _, algorithm) in all_pss() {
+            for (hash, _, algorithm) in all_pss().into_iter().filter(|it| has_hash(it.0)) {
                 let is_good = verify(algorithm);
                 assert!(!is_good || is_pss && hash == group.hash, "{name:?} {id}");
                 good_pss += usize::from(is_good);
@@ -76,7 +91,8 @@ fn run_pss(name: pss::TestName) -> Tally {
     for group in pss::TestSet::load(name).unwrap().test_groups {
         for test in &group.tests {
             let mut is_accepted = false;
-            for (hash, len, algorithm) in all_pss() {
+            let all = all_pss().into_iter();
+            for (hash, len, algorithm) in all.filter(|it| is_tried(it.0, group.hash)) {
                 let has_hashes =
                     group.mgf == Mgf::Mgf1 && group.hash == hash && group.mgf_hash == Some(hash);
                 let is_named = is_valid(test.result) && group.salt_size == len;

@@ -54,10 +54,10 @@ impl Key {
         let private = wide.invert_mod(&order).unwrap();
         let bits = modulus.bit_width_vartime();
         Self {
-            // No wider than it is, for speed.
+            // No wider than they are: each bit takes its time.
             modulus: modulus.resize(bits),
             public,
-            private,
+            private: private.resize(bits),
         }
     }
 
