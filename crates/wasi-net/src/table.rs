@@ -39,8 +39,6 @@ pub(crate) struct Connection {
     queued: bool,
     /// How much the host is known to take now; 0 when it has to be asked.
     permit: usize,
-    /// The last read did not look, since a question had just left.
-    asked: bool,
     /// Nothing can be read any more: at the end, or for this reason.
     end: Option<Option<ErrorKind>>,
     /// Why nothing can be written any more.
@@ -65,7 +63,6 @@ impl Connection {
             behind: Vec::new(),
             queued: false,
             permit: 0,
-            asked: false,
             end: None,
             failed: None,
         }
@@ -85,18 +82,10 @@ impl Connection {
         if let Some(end) = self.end {
             return Poll::Ready(end.map_or(Ok(0), Err));
         }
-        // A question that leaves only now has no answer yet. (One that can't
-        // leave may be waiting for this reader, and one for each poll must not
-        // keep it from reading.)
-        if !self.behind.is_empty() {
-            self.send();
-            let sent = self.behind.is_empty() && self.failed.is_none();
-            if sent && !std::mem::replace(&mut self.asked, true) {
-                return Poll::Pending;
-            }
-        }
-        self.asked = false;
-        // Read first: readiness is often spurious, and an empty read no end.
+        self.send();
+        // Read first: readiness is often spurious, and an empty read no end. Right after
+        // a question, too: wasmtime takes a socket that gave bytes for ready until a read
+        // gave none.
         match self.socket.read(buf.len().min(READ_LEN)) {
             Ok(Some(bytes)) if bytes.is_empty() => Poll::Pending,
             Ok(Some(bytes)) => {

@@ -6,6 +6,7 @@
 
 use super::State;
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
@@ -39,9 +40,9 @@ pub struct Connection {
     pub bytes_read: u64,
     /// Client flights: maximal runs of writes with no such read between.
     pub flights: u64,
-    /// The fewest calls of the host from one write to the next, the second one
-    /// included: what a round trip costs when no wake-up is spurious.
-    pub fewest_calls_between_writes: Option<u64>,
+    /// How often there were so many calls of the host from one write to the next, the
+    /// second one included: what a round trip costs.
+    pub calls_between_writes: BTreeMap<u64, u64>,
     calls_at_write: Option<u64>,
     writing: bool,
 }
@@ -49,10 +50,10 @@ pub struct Connection {
 impl Connection {
     fn record_write(&mut self, len: usize, host_calls: u64) {
         if len > 0 {
-            let between = self.calls_at_write.replace(host_calls);
-            let between = between.map(|before| host_calls - before);
-            let fewest = self.fewest_calls_between_writes.into_iter().chain(between);
-            self.fewest_calls_between_writes = fewest.min();
+            if let Some(before) = self.calls_at_write.replace(host_calls) {
+                let calls = host_calls - before;
+                *self.calls_between_writes.entry(calls).or_default() += 1;
+            }
             self.writes += 1;
             self.bytes_written += len as u64;
             self.flights += u64::from(!std::mem::replace(&mut self.writing, true));

@@ -26,44 +26,33 @@ async fn echo() -> PeerServer {
 async fn net_round_trips() {
     let echo = echo().await;
     for executor in EXECUTORS {
-        // Ours: check-write, write, now (the read's timeout), poll, read. wstd
-        // looks and subscribes once more. Where a wait blocks in slices, the
-        // number depends on the peer's speed.
-        let expected = match executor {
-            "own" => Some(5),
-            "wstd" => Some(17),
-            _ => None,
+        let guest = guest("net_round_trips", executor).arg(echo.port());
+        let run = guest.arg(100).arg(false).run().await.expect_success();
+        let [connection] = run.traffic.connections.as_slice() else {
+            panic!("one connection")
         };
-        let mut fewest = None;
-        // On a slow machine some runs have one call more in every round trip; why is
-        // not known.
-        for _ in 0..8 {
-            fewest = round_trips(executor, echo.port()).await;
-            if expected.is_none() || fewest == expected {
-                break;
-            }
-        }
-        if expected.is_some() {
-            assert_eq!(fewest, expected, "{executor}: host calls a round trip");
-        }
+        let counts = (
+            connection.writes,
+            connection.flights,
+            connection.bytes_written,
+        );
+        assert_eq!(counts, (100, 100, 1200), "{executor}: one write each");
+        assert_eq!(connection.bytes_read, 1200);
+        // Ours: check-write, write, a read in vain, now (its timeout), poll, read; fewer
+        // where the answer is there already. Some have a turn for others, too. Where a
+        // wait blocks in slices, the number depends on the peer's speed.
+        let most = match executor {
+            "own" => 6,
+            "wstd" => 17,
+            _ => continue,
+        };
+        let calls = &connection.calls_between_writes;
+        let in_time: u64 = calls.range(..=most).map(|(_, times)| times).sum();
+        assert!(
+            in_time >= 80,
+            "{executor}: host calls a round trip {calls:?}"
+        );
     }
-}
-
-/// One write each; the fewest host calls that one took.
-async fn round_trips(executor: &str, port: u16) -> Option<u64> {
-    let guest = guest("net_round_trips", executor).arg(port);
-    let run = guest.arg(100).arg(false).run().await.expect_success();
-    let [connection] = run.traffic.connections.as_slice() else {
-        panic!("one connection")
-    };
-    let counts = (
-        connection.writes,
-        connection.flights,
-        connection.bytes_written,
-    );
-    assert_eq!(counts, (100, 100, 1200), "{executor}: one write each");
-    assert_eq!(connection.bytes_read, 1200);
-    connection.fewest_calls_between_writes
 }
 
 #[tokio::test]
