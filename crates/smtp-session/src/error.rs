@@ -2,7 +2,7 @@
 
 use crate::receipt::{outcomes, refused};
 use crate::reply::write_printable;
-use crate::{Address, Delivery, Envelope, Extension, Outcome, Phase, Reply};
+use crate::{Address, Delivery, Envelope, Extension, Mechanism, Outcome, Phase, Reply};
 use std::{error, fmt, io};
 
 /// Why an operation of a session failed.
@@ -19,6 +19,12 @@ struct Inner {
     kind: ErrorKind,
     phase: Phase,
     delivery: Delivery,
+    /// What the server said that is no reply, or no one's.
+    said: Option<String>,
+    /// The server refused EHLO by that, and took HELO.
+    ehlo_refusal: Option<Reply>,
+    /// Of AUTH: by what it was tried.
+    mechanism: Option<Mechanism>,
     /// Of AUTH: why the server refuses it, in the server's words.
     reason: Option<String>,
     /// Of a mail: whom it was for, and what was known of each.
@@ -31,6 +37,11 @@ struct Inner {
 pub enum ErrorKind {
     /// The server refused a command, or the mail, by this reply.
     Refused(Reply),
+    /// The server offers CHUNKING and does not know BDAT, by this reply (500, 502 or
+    /// 503 though it accepted a recipient): mostly a filter in front of it. The session
+    /// is over. In another one, [`Options::chunking`](crate::Options::chunking) keeps
+    /// it from being used.
+    BdatUnknown(Reply),
     /// The server refused every recipient:
     /// [`Error::refused`] has the replies.
     NoRecipients,
@@ -133,13 +144,26 @@ impl Error {
             kind,
             phase,
             delivery: Delivery::NotSent,
+            said: None,
+            ehlo_refusal: None,
+            mechanism: None,
             reason: None,
             recipients: None,
         }))
     }
 
-    pub(crate) fn with_reason(mut self, reason: Option<String>) -> Self {
-        self.0.reason = reason;
+    pub(crate) fn with_said(mut self, said: Option<String>) -> Self {
+        self.0.said = said;
+        self
+    }
+
+    pub(crate) fn with_ehlo_refusal(mut self, refusal: Option<Reply>) -> Self {
+        self.0.ehlo_refusal = refusal;
+        self
+    }
+
+    pub(crate) fn of_auth(mut self, by: Option<Mechanism>, reason: Option<String>) -> Self {
+        (self.0.mechanism, self.0.reason) = (by, reason);
         self
     }
 
@@ -178,10 +202,24 @@ impl Error {
     /// What the server said, if that is why.
     pub fn reply(&self) -> Option<&Reply> {
         match &self.0.kind {
-            ErrorKind::Refused(reply) | ErrorKind::Closing(reply) => Some(reply),
+            ErrorKind::Refused(reply)
+            | ErrorKind::BdatUnknown(reply)
+            | ErrorKind::Closing(reply) => Some(reply),
             ErrorKind::NoRecipients => self.refused().next().map(|(_, reply)| reply),
             _ => None,
         }
+    }
+
+    /// Where the server lacks something: by what it refused EHLO, if it did and took HELO
+    /// then, which offers nothing. A server refuses a name in EHLO so, or does not know
+    /// EHLO (500, 502).
+    pub fn ehlo_refusal(&self) -> Option<&Reply> {
+        self.0.ehlo_refusal.as_ref()
+    }
+
+    /// Of AUTH, the mechanism that was tried last.
+    pub fn mechanism(&self) -> Option<Mechanism> {
+        self.0.mechanism
     }
 
     /// Of AUTH by OAUTHBEARER or XOAUTH2, what the server said of a failure before
@@ -227,7 +265,8 @@ impl Error {
             | ErrorKind::TimedOut
             | ErrorKind::Protocol(_)
             | ErrorKind::Unusable => true,
-            ErrorKind::Unsupported(_)
+            ErrorKind::BdatUnknown(_)
+            | ErrorKind::Unsupported(_)
             | ErrorKind::NoMechanism
             | ErrorKind::PlaintextAuth
             | ErrorKind::Auth(_)
@@ -249,7 +288,9 @@ impl Error {
             ErrorKind::Protocol(_) | ErrorKind::Body(_) => io::ErrorKind::InvalidData,
             ErrorKind::Invalid(_) | ErrorKind::Credentials(_) => io::ErrorKind::InvalidInput,
             ErrorKind::Auth(_) | ErrorKind::PlaintextAuth => io::ErrorKind::PermissionDenied,
-            ErrorKind::Unsupported(_) | ErrorKind::NoMechanism => io::ErrorKind::Unsupported,
+            ErrorKind::BdatUnknown(_) | ErrorKind::Unsupported(_) | ErrorKind::NoMechanism => {
+                io::ErrorKind::Unsupported
+            }
             ErrorKind::Unusable => io::ErrorKind::NotConnected,
             ErrorKind::Refused(_) | ErrorKind::NoRecipients | ErrorKind::TooLarge { .. } => {
                 io::ErrorKind::Other
@@ -262,7 +303,11 @@ impl Error {
         struct Cause<'a>(&'a Error);
         impl fmt::Display for Cause<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.why(f)
+                self.0.why(f)?;
+                match self.0.ehlo_refusal() {
+                    Some(reply) => write!(f, "; it refused EHLO: {reply}"),
+                    None => Ok(()),
+                }
             }
         }
         Cause(self)
@@ -272,7 +317,11 @@ impl Error {
         let phase = self.0.phase;
         match &self.0.kind {
             ErrorKind::Refused(reply) => {
-                write!(f, "{phase} was a refusal: {reply}")?;
+                write!(f, "{phase}")?;
+                if let Some(mechanism) = self.mechanism() {
+                    write!(f, " by {mechanism}")?;
+                }
+                write!(f, " was a refusal: {reply}")?;
                 let Some(reason) = self.auth_reason() else {
                     return Ok(());
                 };
@@ -280,6 +329,10 @@ impl Error {
                 write_printable(f, reason)?;
                 f.write_str(")")
             }
+            ErrorKind::BdatUnknown(reply) => write!(
+                f,
+                "the server offers CHUNKING and does not know BDAT, which a filter in front of it may do: {reply}"
+            ),
             ErrorKind::NoRecipients => {
                 f.write_str("the server refused every recipient")?;
                 self.reply().map_or(Ok(()), |reply| write!(f, ": {reply}"))
@@ -288,7 +341,14 @@ impl Error {
             ErrorKind::Closed => write!(f, "the server ended the connection before {phase}"),
             ErrorKind::Io(error) => write!(f, "the connection broke before {phase}: {error}"),
             ErrorKind::TimedOut => write!(f, "{phase} took too long"),
-            ErrorKind::Protocol(what) => write!(f, "the server broke the protocol: {what}"),
+            ErrorKind::Protocol(what) => {
+                write!(f, "the server broke the protocol: {what}")?;
+                let Some(said) = &self.0.said else {
+                    return Ok(());
+                };
+                f.write_str(": ")?;
+                write_printable(f, said)
+            }
             ErrorKind::Unsupported(extension @ Extension::StartTls) => {
                 write!(f, "the server does not offer {extension}")
             }
@@ -300,7 +360,7 @@ impl Error {
                 "the server offers no AUTH mechanism for these credentials: use others, or another server",
             ),
             ErrorKind::PlaintextAuth => f.write_str(
-                "AUTH would send a secret without TLS: use TLS, or allow it by Options::allow_plaintext_auth",
+                "AUTH would send a secret without TLS: use TLS, or allow AUTH in plaintext",
             ),
             ErrorKind::Auth(what) => write!(f, "AUTH failed: {what}"),
             ErrorKind::Credentials(what) | ErrorKind::Invalid(what) => f.write_str(what),
@@ -319,7 +379,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.why(f)?;
+        write!(f, "{}", self.cause())?;
         if self.0.recipients.is_some() {
             f.write_str(match self.0.delivery {
                 Delivery::NotSent => "; the mail was not sent",

@@ -2,7 +2,7 @@
 //! twice, and says which.
 //!
 //! - [`Session`]: over any `futures-io` stream, natively or in a component. It
-//!   reads while it writes, and sends a mail in one round trip where the server
+//!   reads while it writes, and sends a mail in two round trips where the server
 //!   allows that.
 //! - [`Envelope`] and [`Body`]: to whom, and what. One refused recipient does not
 //!   keep the mail from the others.

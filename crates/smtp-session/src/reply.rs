@@ -81,17 +81,40 @@ impl Reply {
         self.code / 100 == 5
     }
 
+    /// 452, without a status or with 4.5.3: one transaction has too many recipients, and
+    /// those that it did not take can follow in another. With any other status it is
+    /// about one recipient, such as 4.2.2 for a full mailbox.
+    ///
+    /// Source: RFC 5321 section 4.5.3.1.10; RFC 3463 section 3.6 (X.5.3).
+    pub fn is_too_many_recipients(&self) -> bool {
+        let status = self.enhanced();
+        self.code == 452 && status.is_none_or(|status| (status.subject, status.detail) == (5, 3))
+    }
+
     pub(crate) fn into_text(self) -> String {
         self.text
     }
 
-    /// Keeps only the beginning of the text.
+    /// Code and text, as they came.
+    pub(crate) fn to_text(&self) -> String {
+        format!("{} {}", self.code, self.text)
+    }
+
+    /// Leaves out the middle of a text that is longer: what it is about comes first, and
+    /// the link that explains it last.
     pub(crate) fn shorten(&mut self, len: usize) {
-        let mut end = len.min(self.text.len());
-        while !self.text.is_char_boundary(end) {
-            end -= 1;
+        const GAP: &str = " ... ";
+        if self.text.len() <= len {
+            return;
         }
-        self.text.truncate(end);
+        let kept = len.saturating_sub(GAP.len());
+        let end = self.text.floor_char_boundary(kept - kept / 3);
+        let start = self.text.ceil_char_boundary(self.text.len() - kept / 3);
+        // Between words, so that no half of an address is left.
+        let (before, after) = (&self.text[..end], &self.text[start..]);
+        let end = before.rfind(char::is_whitespace).unwrap_or(end);
+        let start = start + after.find(char::is_whitespace).map_or(0, |at| at + 1);
+        self.text.replace_range(end..start, GAP);
         self.text.shrink_to_fit();
     }
 
@@ -147,7 +170,6 @@ const SHOWN_LEN: usize = 512;
 /// tell to whom a mail goes.
 pub(crate) fn write_printable(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     let mut text = Reply::new(0, mask(text));
-    let len = text.text.len();
     text.shorten(SHOWN_LEN);
     for c in text.text.chars() {
         match c {
@@ -155,9 +177,6 @@ pub(crate) fn write_printable(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Re
             c if is_harmful(c) => write!(f, "{}", c.escape_unicode())?,
             c => f.write_char(c)?,
         }
-    }
-    if text.text.len() < len {
-        f.write_str(" ...")?;
     }
     Ok(())
 }
@@ -215,21 +234,32 @@ fn enhanced(code: u16, text: &str) -> Option<EnhancedStatus> {
 }
 
 /// Why what a server sent is no reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Malformed {
-    Line,
-    Codes,
+    /// The line.
+    Line(String),
+    /// All of it, with the last line's code.
+    Codes(Reply),
     LineLen,
     Len,
 }
 
 impl Malformed {
-    pub(crate) fn text(self) -> &'static str {
+    pub(crate) fn text(&self) -> &'static str {
         match self {
-            Self::Line => "a line that is no reply",
-            Self::Codes => "a reply with different codes in its lines",
+            Self::Line(_) => "a line that is no reply",
+            Self::Codes(_) => "a reply with different codes in its lines",
             Self::LineLen => "a reply line longer than 12288 octets",
             Self::Len => "a reply of more than 128 lines or 16384 octets",
+        }
+    }
+
+    /// What was said, as far as it is known.
+    pub(crate) fn said(self) -> Option<String> {
+        match self {
+            Self::Line(line) => Some(line),
+            Self::Codes(reply) => Some(reply.to_text()),
+            Self::LineLen | Self::Len => None,
         }
     }
 }
@@ -242,6 +272,7 @@ pub(crate) struct ReplyReader {
     code: u16,
     text: Vec<u8>,
     lines: usize,
+    has_other_codes: bool,
 }
 
 impl ReplyReader {
@@ -267,6 +298,9 @@ impl ReplyReader {
                 let mut reply = Reply::new(self.code, text);
                 // What is no UTF-8 may have grown.
                 reply.shorten(MAX_REPLY_LEN);
+                if std::mem::take(&mut self.has_other_codes) {
+                    return Err(Malformed::Codes(reply));
+                }
                 return Ok(Some(reply));
             }
         }
@@ -287,14 +321,12 @@ impl ReplyReader {
     fn line(&mut self, line: &[u8]) -> Result<bool, Malformed> {
         let line = &line[..line.len() - 1];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let line = parse_reply_line(line).map_err(|_| Malformed::Line)?;
-        if !(200..600).contains(&line.code) {
-            return Err(Malformed::Line);
-        }
+        let whole = line;
+        let parsed = parse_reply_line(line).ok();
+        let line = parsed.filter(|parsed| (200..600).contains(&parsed.code));
+        let line = line.ok_or_else(|| malformed(whole))?;
         if self.lines > 0 {
-            if line.code != self.code {
-                return Err(Malformed::Codes);
-            }
+            self.has_other_codes |= line.code != self.code;
             self.text.push(b'\n');
         }
         self.code = line.code;
@@ -305,6 +337,12 @@ impl ReplyReader {
         self.text.extend_from_slice(line.text);
         Ok(line.is_last)
     }
+}
+
+fn malformed(line: &[u8]) -> Malformed {
+    let mut said = Reply::new(0, String::from_utf8_lossy(line).into_owned());
+    said.shorten(SHOWN_LEN);
+    Malformed::Line(said.text)
 }
 
 #[cfg(test)]

@@ -172,9 +172,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
     /// Sends a mail. It goes to the recipients that the server accepts; the
     /// receipt names the others, with the server's reply.
     ///
-    /// Where the server offers PIPELINING and CHUNKING, a mail of at most 64 KiB
-    /// takes one round trip. A transaction that failed before is reset first, in
-    /// the same round trip.
+    /// Where the server offers PIPELINING, a mail takes two round trips: its envelope,
+    /// and its content once it is known who gets it. A transaction that failed before
+    /// is reset first, in the same round trip.
     ///
     /// # Errors
     ///
@@ -183,6 +183,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
     ///
     /// - [`ErrorKind::Refused`], [`ErrorKind::NoRecipients`],
     ///   [`ErrorKind::Closing`]: the server's reply.
+    /// - [`ErrorKind::BdatUnknown`]: the server offers CHUNKING and does not know it;
+    ///   the session is over.
     /// - [`ErrorKind::Unsupported`], [`ErrorKind::TooLarge`],
     ///   [`ErrorKind::Invalid`]: what the server can't do, before anything is
     ///   sent; a stream that turns out too long ends the session.
@@ -195,8 +197,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
         self.transfer(envelope, body, false).await
     }
 
-    /// Sends a mail, then QUIT, in one flight where the server allows that, and
-    /// closes the stream. What goes wrong behind the receipt is of no account.
+    /// Sends a mail, then QUIT, and closes the stream. What goes wrong behind the receipt
+    /// is of no account.
     ///
     /// # Errors
     ///
@@ -206,12 +208,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
         envelope: &Envelope,
         body: Body<'_>,
     ) -> Result<Receipt, Error> {
-        let result = self.transfer(envelope, body, true).await;
+        let result = self.send_last(envelope, body).await;
         if self.is_usable() {
             self.engine.quit();
             let _ = self.run(None).await;
             self.close().await;
-        } else if result.is_ok() {
+        }
+        result
+    }
+
+    /// Sends a mail that may be the last one: where the server offers PIPELINING and
+    /// CHUNKING, QUIT leaves with its end, and the stream is closed. The session stays
+    /// [usable](Self::is_usable) elsewhere, after a refusal, and where some recipients
+    /// were too many for one transaction
+    /// ([`Reply::is_too_many_recipients`](crate::Reply::is_too_many_recipients)): those
+    /// can follow, or [`quit`](Self::quit).
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    pub async fn send_last(
+        &mut self,
+        envelope: &Envelope,
+        body: Body<'_>,
+    ) -> Result<Receipt, Error> {
+        let result = self.transfer(envelope, body, true).await;
+        if result.is_ok() && !self.is_usable() {
             self.close().await;
         }
         result

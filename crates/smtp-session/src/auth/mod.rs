@@ -78,6 +78,11 @@ impl Mechanism {
         matches!(self, Self::OAuthBearer | Self::XOAuth2)
     }
 
+    /// It is SCRAM without a binding, by which the client says whether it could bind.
+    pub(crate) fn is_unbound_scram(self) -> bool {
+        matches!(self, Self::ScramSha256 | Self::ScramSha1)
+    }
+
     /// It is bound to the TLS connection.
     pub(crate) fn is_bound(self) -> bool {
         matches!(self, Self::ScramSha256Plus | Self::ScramSha1Plus)

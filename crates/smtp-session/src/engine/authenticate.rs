@@ -76,6 +76,7 @@ impl Engine {
         };
         let mut exchange =
             Exchange::new(mechanism, &credentials, &binding).map_err(ErrorKind::Credentials)?;
+        self.trying = Some(mechanism);
         let mut line = Zeroizing::new(format!("AUTH {mechanism}"));
         let mut sent = Vec::new();
         let mut waiting = exchange.initial();
@@ -125,13 +126,21 @@ impl Engine {
                     "the server did not prove that it knows the password: it may be another",
                 ));
             }
-            self.mechanism = Some(auth.mechanism);
+            self.mechanism = self.trying.take();
             // What a server offers may be more now: RFC 4954 section 4.
             self.asked = false;
             return Ok(None);
         }
-        // The mechanism is not to be had, which says nothing of the password.
-        if matches!(reply.code(), 504 | 534 | 538)
+        // The mechanism is not to be had, which says nothing of the password. Nor does a
+        // refusal of SCRAM before its challenge: the server minds that the client could
+        // bind to the TLS connection and was not offered it (RFC 5802 section 6). Saying
+        // that it could not would give that protection up.
+        let could_bind = matches!(self.security, Security::Tls { exporter: Some(_) });
+        let is_untested = reply.code() == 535
+            && could_bind
+            && auth.mechanism.is_unbound_scram()
+            && auth.challenges == 0;
+        if (matches!(reply.code(), 504 | 534 | 538) || is_untested)
             && let Ok(next) = self.start_auth(auth.credentials.clone(), auth.tried)
         {
             return Ok(Some(next));

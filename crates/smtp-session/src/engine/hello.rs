@@ -76,7 +76,10 @@ impl Engine {
                 return Ok(Some(self.say_hello(Step::Ehlo, hello.again)));
             }
             // RFC 5321 section 3.1: nothing but QUIT follows.
-            Step::Greeting => self.usable = false,
+            Step::Greeting => {
+                self.usable = false;
+                self.may_quit = true;
+            }
             Step::Ehlo if reply.is_positive() => {
                 self.capabilities = Capabilities::of(&reply);
                 (self.known, self.asked) = (true, true);
@@ -89,6 +92,7 @@ impl Engine {
             }
             // RFC 5321 section 3.2: an old server.
             Step::Ehlo if reply.is_permanent() && self.options.protocol == Protocol::Smtp => {
+                self.ehlo_refusal = Some(reply);
                 return Ok(Some(self.say_hello(Step::Helo, false)));
             }
             Step::Helo if reply.is_positive() => {

@@ -202,7 +202,8 @@ impl Engine {
         if matches!(kind, ErrorKind::Protocol(_)) {
             mail.distrust(&self.wire);
         }
-        self.doubtful = mail.is_offered(&self.wire);
+        let is_command_unknown = matches!(kind, ErrorKind::BdatUnknown(_));
+        self.doubtful = mail.is_offered(&self.wire) && !is_command_unknown;
         let delivery = mail.delivery(&self.wire);
         if delivery == Delivery::Sent {
             return self.deliver(mail);

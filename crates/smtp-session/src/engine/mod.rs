@@ -7,6 +7,7 @@ mod mail;
 mod options;
 mod replies;
 mod start;
+mod stray;
 mod transaction;
 mod wire;
 
@@ -58,12 +59,20 @@ pub struct Engine {
     /// A transaction that failed may still be open on the server.
     needs_reset: bool,
     usable: bool,
+    /// QUIT may follow though nothing else may: the greeting was a refusal.
+    may_quit: bool,
     /// The server goes on in TLS.
     upgrading: bool,
     /// The end of the mail that failed last was offered.
     doubtful: bool,
+    /// By what AUTH is tried.
+    trying: Option<Mechanism>,
     /// What the server says of a failure of AUTH, ahead of its reply.
     auth_reason: Option<Reply>,
+    /// What the server said behind its last reply, which ends the session.
+    last_word: Option<(ErrorKind, Option<String>)>,
+    /// By what the server refused EHLO before it took HELO.
+    ehlo_refusal: Option<Reply>,
     /// What had become of a mail when another operation began.
     given_up: Option<Delivery>,
     operation: Option<Operation>,
@@ -111,9 +120,13 @@ impl Engine {
             mechanism: None,
             needs_reset: false,
             usable: true,
+            may_quit: false,
             upgrading: false,
             doubtful: false,
+            trying: None,
             auth_reason: None,
+            last_word: None,
+            ehlo_refusal: None,
             given_up: None,
             operation: None,
             outcome: None,
@@ -176,10 +189,7 @@ impl Engine {
                     self.log_reply(&reply);
                     self.on_reply(reply);
                 }
-                Err(malformed) => {
-                    self.break_off(ErrorKind::Protocol(malformed.text()));
-                    return;
-                }
+                Err(malformed) => return self.malformed(malformed),
             }
         }
     }
@@ -274,12 +284,19 @@ impl Engine {
     }
 
     fn refuse(&mut self, kind: ErrorKind, phase: Phase) {
-        self.outcome = Some(Err(Error::new(kind, phase)));
+        self.finish(Err(Error::new(kind, phase)));
     }
 
     fn finish(&mut self, outcome: Result<Option<Receipt>, Error>) {
         self.operation = None;
-        self.outcome = Some(outcome);
+        let lacks = |error: &Error| {
+            let kind = error.kind();
+            matches!(kind, ErrorKind::Unsupported(_) | ErrorKind::NoMechanism)
+        };
+        self.outcome = Some(outcome.map_err(|error| match lacks(&error) {
+            true => error.with_ehlo_refusal(self.ehlo_refusal.clone()),
+            false => error,
+        }));
     }
 
     fn on_reply(&mut self, mut reply: Reply) {
@@ -357,36 +374,9 @@ impl Engine {
             Ok(None) => self.finish(Ok(None)),
             Err(kind) => {
                 let reason = self.auth_reason.take().map(Reply::into_text);
-                self.finish(Err(Error::new(kind, phase).with_reason(reason)));
+                let by = self.trying.take();
+                self.finish(Err(Error::new(kind, phase).of_auth(by, reason)));
             }
-        }
-    }
-
-    /// Input without an operation that waits for it.
-    fn surplus(&mut self, input: &[u8]) {
-        self.usable = false;
-        // A server may go at any time, and says so (RFC 5321 section 3.8), and no more.
-        let mut lines = input.split_inclusive(|byte| *byte == b'\n');
-        let is_good_bye = lines.all(|line| b"421".starts_with(&line[..line.len().min(3)]));
-        match self.outcome.take() {
-            // One reply too many: any of them may be it, and the mail's own may
-            // be this one.
-            Some(Ok(Some(receipt))) if !is_good_bye => {
-                let error = Error::new(OUT_OF_STEP, Phase::DataTermination);
-                let Receipt {
-                    envelope, outcomes, ..
-                } = receipt;
-                let error = error.of_mail(Delivery::MaybeSent, envelope, outcomes);
-                self.outcome = Some(Err(error));
-            }
-            Some(Err(error)) if self.doubtful && !is_good_bye => {
-                self.outcome = Some(Err(error.doubted()));
-            }
-            Some(Ok(None)) if self.upgrading => self.refuse(
-                ErrorKind::Protocol("something in plaintext behind its reply to STARTTLS"),
-                Phase::StartTls,
-            ),
-            outcome => self.outcome = outcome,
         }
     }
 

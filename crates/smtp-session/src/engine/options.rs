@@ -64,8 +64,7 @@ impl Options {
     }
 
     /// Whether mails go by BDAT where the server offers CHUNKING and PIPELINING;
-    /// they do by default. A mail of at most 64 KiB takes one round trip then. A
-    /// binary body goes by BDAT in any case.
+    /// they do by default, but for empty ones. A binary body goes by BDAT in any case.
     #[must_use]
     pub fn chunking(mut self, on: bool) -> Self {
         self.chunking = on;

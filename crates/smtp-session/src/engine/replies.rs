@@ -17,6 +17,12 @@ fn is_refusal(reply: &Reply) -> bool {
     reply.is_transient() || reply.is_permanent()
 }
 
+/// What is said to a command that is not known, or not in its place (RFC 5321 section
+/// 4.2.4): after an accepted recipient, BDAT is in its place.
+fn is_unknown(reply: &Reply) -> bool {
+    matches!(reply.code(), 500 | 502 | 503)
+}
+
 impl Transaction {
     /// Takes the reply to the oldest command. After an error replies and commands
     /// can't be paired any more.
@@ -42,7 +48,7 @@ impl Transaction {
         if reply.code() == 421 {
             self.closing = Some(reply.clone());
         }
-        let stays = head.what == What::Final && self.plan.lmtp && self.accepted > 0;
+        let stays = head.what == What::Final && self.plan.lmtp;
         if !stays {
             self.expected.pop_front();
         }
@@ -51,8 +57,12 @@ impl Transaction {
             What::Mail => self.on_mail(reply, wire),
             What::Rcpt(index) => self.on_rcpt(index, reply, wire),
             What::Data => self.on_data(reply, wire),
+            What::Chunk | What::Final if self.is_bdat_unknown(&reply) => {
+                self.final_refused = true;
+                Err(ErrorKind::BdatUnknown(reply))
+            }
             What::Chunk => self.on_chunk(reply, wire),
-            // What was taken is not the whole mail, or nobody gets it.
+            // What was taken is not the whole mail.
             What::Final if is_done(&reply) && self.failure.is_some() => {
                 Err(ErrorKind::Protocol("a mail taken after a part was refused"))
             }
@@ -89,6 +99,10 @@ impl Transaction {
     ) -> Result<(), ErrorKind> {
         if !is_done(&reply) && !is_refusal(&reply) {
             return Err(OTHER_KIND);
+        }
+        // It says nothing of the recipient.
+        if reply.code() == 421 {
+            return Ok(());
         }
         self.answered += 1;
         if is_done(&reply) {
@@ -150,6 +164,13 @@ impl Transaction {
             self.failure = Some((ErrorKind::Refused(reply), Phase::DataTermination));
         }
         Ok(())
+    }
+
+    /// Whether a filter in front of the server reads commands where the content is: no
+    /// reply after this one is to the mail then. With LMTP the first of several may be
+    /// one recipient's.
+    fn is_bdat_unknown(&self, reply: &Reply) -> bool {
+        self.plan.chunking && !self.plan.lmtp && self.failure.is_none() && is_unknown(reply)
     }
 
     /// One reply for each recipient that was accepted, in their order.
@@ -214,10 +235,9 @@ impl Transaction {
 
     /// What became of it, if nothing more happens.
     pub(super) fn delivery(&self, wire: &Wire) -> Delivery {
-        let cannot_be = self.mail_refused || self.are_all_refused() || self.final_refused;
         if self.receipt.is_some() && !self.awaits_final() {
             Delivery::Sent
-        } else if self.contradiction || (self.is_offered(wire) && !cannot_be) {
+        } else if self.contradiction || (self.is_offered(wire) && !self.final_refused) {
             Delivery::MaybeSent
         } else {
             Delivery::NotSent

@@ -98,8 +98,12 @@ impl Engine {
             self.wire.discard();
             self.usable = false;
         }
+        if phase == Phase::Quit && std::mem::take(&mut self.may_quit) {
+            return true;
+        }
         if !self.usable {
-            self.refuse(ErrorKind::Unusable, phase);
+            let (kind, said) = self.last_word.take().unwrap_or((ErrorKind::Unusable, None));
+            self.finish(Err(Error::new(kind, phase).with_said(said)));
             return false;
         }
         if !self.greeted && phase != Phase::Ehlo {

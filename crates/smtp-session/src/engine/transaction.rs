@@ -9,8 +9,7 @@ use crate::transcript::{self, Speaker, Transcript};
 use crate::{Capabilities, Envelope, ErrorKind, Extension, Form, Outcome, Phase, Reply};
 use std::collections::VecDeque;
 
-/// The length of a BDAT chunk, and of a mail that leaves together with its
-/// envelope, in octets.
+/// The length of a BDAT chunk, in octets.
 pub(crate) const CHUNK_LEN: usize = 64 * 1024;
 
 /// How many commands wait for their replies at most.
@@ -199,10 +198,9 @@ impl Transaction {
             }
         };
         while self.failure.is_none() && self.closing.is_none() {
-            // Content is handed over as it is; only what is short, or the rest,
-            // goes behind something.
+            // Content is handed over as it is, after all else.
             let most = match self.stage {
-                Stage::Content if !self.is_short() => 1,
+                Stage::Content => 1,
                 _ => OUTPUT_LEN,
             };
             let full = wire.unsent_len() >= most || self.expected.len() >= WINDOW;
@@ -220,6 +218,10 @@ impl Transaction {
     fn step(&mut self, wire: &mut Wire, offers: &Capabilities, log: &mut impl FnMut(&str)) -> bool {
         match self.stage {
             Stage::Body if self.ended || self.content.len() > CHUNK_LEN => {
+                if self.ended && self.content.is_empty() {
+                    // Exim 4.100.1 does not answer `BDAT 0 LAST`.
+                    (self.plan.chunking, self.plan.quit) = (false, false);
+                }
                 self.stage = if self.plan.reset {
                     Stage::Reset
                 } else {
@@ -267,6 +269,8 @@ impl Transaction {
                 }
             }
             Stage::Quit => {
+                // Those who were too many go by another transaction.
+                self.plan.quit &= !self.has_rest();
                 if self.plan.quit {
                     self.command(wire, What::Quit, "QUIT", log);
                 }
@@ -277,20 +281,23 @@ impl Transaction {
         true
     }
 
-    /// A short body leaves with its envelope when it can; a long one waits until
-    /// it is known that somebody gets it.
+    /// A chunk waits until it is known who gets it. Not every server throws away what it
+    /// refuses (RFC 3030 section 2 has it do so): some read it as commands. DATA has no
+    /// content before its reply.
     fn may_transfer(&mut self) -> bool {
         if self.are_all_refused() {
             self.failure = Some((ErrorKind::NoRecipients, Phase::Rcpt));
             return false;
         }
-        let all_answered = self.answered == self.outcomes.len();
-        all_answered || self.is_short() || !self.plan.chunking
+        !self.plan.chunking || self.answered == self.outcomes.len()
     }
 
-    /// All that is left of the body fits in a chunk.
-    fn is_short(&self) -> bool {
-        self.ended && self.content.len() <= CHUNK_LEN
+    fn has_rest(&self) -> bool {
+        let mut refusals = self.outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Refused(reply) => Some(reply),
+            _ => None,
+        });
+        refusals.any(Reply::is_too_many_recipients)
     }
 
     fn mail(&self, offers: &Capabilities) -> String {
@@ -301,7 +308,7 @@ impl Transaction {
             // What is not seen yet may be.
             None => self.lines.eight_bit_line.is_some() || !self.ended,
         };
-        let encoding = if self.form.is_binary() {
+        let encoding = if self.form.is_binary() && self.plan.chunking {
             Encoding::BinaryMime
         } else if eight_bit && offers.has(Extension::EightBitMime) {
             Encoding::EightBitMime

@@ -2,6 +2,10 @@
 
 use super::*;
 
+fn line(said: &str) -> Malformed {
+    Malformed::Line(said.to_owned())
+}
+
 fn read(input: &[u8]) -> Result<Vec<Reply>, Malformed> {
     let mut reader = ReplyReader::default();
     let mut replies = Vec::new();
@@ -38,16 +42,19 @@ fn replies_are_the_same_at_every_split() {
 #[test]
 fn what_is_no_reply_is_refused() {
     for (input, error) in [
-        (&b"hello\r\n"[..], Malformed::Line),
-        (b"\r\n", Malformed::Line),
-        (b"25\r\n", Malformed::Line),
-        (b"250x\r\n", Malformed::Line),
-        (b"2500 x\r\n", Malformed::Line),
-        (b"199 x\r\n", Malformed::Line),
-        (b"600 x\r\n", Malformed::Line),
-        (b" 250 x\r\n", Malformed::Line),
-        (b"250-x\r\n251 y\r\n", Malformed::Codes),
-        (b"250-x\r\nhello\r\n", Malformed::Line),
+        (&b"hello\r\n"[..], line("hello")),
+        (b"\r\n", line("")),
+        (b"25\r\n", line("25")),
+        (b"250x\r\n", line("250x")),
+        (b"2500 x\r\n", line("2500 x")),
+        (b"199 x\r\n", line("199 x")),
+        (b"600 x\r\n", line("600 x")),
+        (b" 250 x\r\n", line(" 250 x")),
+        (
+            b"250-x\r\n251 y\r\n",
+            Malformed::Codes(Reply::of(251, "x\ny")),
+        ),
+        (b"250-x\r\nhello\r\n", line("hello")),
         (&[b'2'; MAX_REPLY_LINE_LEN + 1], Malformed::LineLen),
     ] {
         assert_eq!(read(input), Err(error));
@@ -101,7 +108,7 @@ fn enhanced_codes_are_those_of_the_replys_own_class() {
 #[test]
 fn where_the_core_reads_otherwise() {
     assert!(parse_reply_line(b"999 x").is_ok());
-    assert_eq!(read(b"999 x\r\n"), Err(Malformed::Line));
+    assert_eq!(read(b"999 x\r\n"), Err(line("999 x")));
     let core = |code, text: &str| {
         wasm_smtp::protocol::Reply::new(code, vec![text.to_owned()]).try_parse_enhanced()
     };
@@ -134,7 +141,14 @@ fn what_is_shown_has_no_addresses_and_no_control_characters() {
         assert_eq!(Reply::of(550, text).to_string(), shown);
     }
     let long = Reply::of(550, &"ü".repeat(4000)).to_string();
-    assert!(long.len() < 530 && long.ends_with(" ..."), "{}", long.len());
+    assert!(
+        long.len() < 530 && long.contains("ü ... ü"),
+        "{}",
+        long.len()
+    );
+    let linked = format!("{}see https://example.com/why", "many words ".repeat(100));
+    let linked = Reply::of(550, &linked).to_string();
+    assert!(linked.len() < 530 && linked.ends_with("see https://example.com/why"));
     let cut = format!("{}alice@example.com", "x ".repeat(252));
     let cut = Reply::of(550, &cut).to_string();
     assert!(!cut.contains("alice"), "{cut}");
@@ -144,9 +158,14 @@ fn what_is_shown_has_no_addresses_and_no_control_characters() {
 
 #[test]
 fn replies_are_shortened_between_characters() {
-    let mut reply = Reply::of(550, "üü");
-    reply.shorten(3);
-    assert_eq!(reply.text(), "ü");
-    reply.shorten(10);
-    assert_eq!(reply.text(), "ü");
+    for len in 0..40 {
+        let mut reply = Reply::of(550, &"ü".repeat(40));
+        reply.shorten(len);
+        assert!(reply.text().len() <= len.max(5), "{len}");
+    }
+    let mut reply = Reply::of(550, "eight of one and two of others at last");
+    reply.shorten(30);
+    assert_eq!(reply.text(), "eight of one and ... at last");
+    reply.shorten(28);
+    assert_eq!(reply.text(), "eight of one and ... at last");
 }

@@ -135,7 +135,10 @@ fn a_failure_is_answered_as_the_mechanism_wants() {
         assert_eq!(error.auth_reason(), Some("{\"status\":\"401\"}"));
         assert_eq!(
             error.to_string(),
-            "the reply to AUTH was a refusal: 535 5.7.8 no ({\"status\":\"401\"})"
+            format!(
+                "the reply to {} was a refusal: 535 5.7.8 no ({{\"status\":\"401\"}})",
+                offer.replace(' ', " by ")
+            )
         );
         assert!(!error.is_transient());
         assert!(session.is_usable());
@@ -358,6 +361,50 @@ mod scram {
             // AUTH, the proof, an empty line.
             assert_eq!(lines(&stream).len(), 4);
             now(session.noop()).expect("in step");
+        }
+    }
+
+    /// Dovecot 2.4 behind another server that does not pass `-PLUS` on: "y" is refused
+    /// before the password is tested.
+    #[test]
+    fn scram_that_is_refused_before_its_challenge_is_no_wrong_password() {
+        let bound = Security::Tls {
+            exporter: Some([3; 32]),
+        };
+        let open = |offer, replies: &[&str], security| {
+            open_with(offer, replies, security, Options::default())
+        };
+        let refusal = "535 5.7.8 potential downgrade attack";
+        let offer = "AUTH SCRAM-SHA-256 SCRAM-SHA-1 PLAIN";
+        let (stream, mut session) = open(offer, &[refusal, refusal, "235 ok"], bound);
+        now(session.authenticate(&password())).expect("a login");
+        let lines = lines(&stream);
+        let verbs: Vec<_> = lines[1..]
+            .iter()
+            .map(|line| &line[..line.len().min(15)])
+            .collect();
+        assert_eq!(
+            verbs,
+            ["AUTH SCRAM-SHA-", "AUTH SCRAM-SHA-", "AUTH PLAIN AHVz"]
+        );
+        for line in &lines[1..3] {
+            let first = Base64::decode_vec(line.rsplit(' ').next().expect("a word"));
+            assert!(first.expect("base64").starts_with(b"y,,"), "{line}");
+        }
+        // Nothing else is left, or the password was tested, or nothing could be bound.
+        let challenge = format!("334 {}", Base64::encode_string(b"r=x,s=c2FsdA==,i=4096"));
+        for (offer, replies, security) in [
+            ("AUTH SCRAM-SHA-256", &[refusal][..], bound),
+            (offer, &[&challenge, refusal], bound),
+            (offer, &[refusal], TLS),
+            ("AUTH PLAIN LOGIN", &[refusal], bound),
+        ] {
+            let (stream, mut session) = open(offer, replies, security);
+            let error = now(session.authenticate(&password())).expect_err("refused");
+            assert!(error.mechanism().is_some());
+            let lines = crate::peer::lines(&stream);
+            let tries = lines.iter().filter(|line| line.starts_with("AUTH"));
+            assert_eq!(tries.count(), 1, "{offer}");
         }
     }
 

@@ -424,3 +424,19 @@ fn lazy_streams() {
         }
     }
 }
+
+/// RFC 5321 section 3.1: the server waits for it.
+#[test]
+fn quit_alone_follows_a_greeting_that_is_a_refusal() {
+    for greeting in ["554 5.3.2 no service here", "450 4.3.2 not now"] {
+        let stream = connect(&server(&FULL, at("GREETING", say(greeting))));
+        let mut session = Session::new(stream.clone(), TLS);
+        let error = now(session.hello("client.example")).expect_err("a refusal");
+        assert_eq!(error.phase(), Phase::Greeting);
+        assert!(!session.is_usable());
+        let error = now(session.noop()).expect_err("not now");
+        assert!(matches!(error.kind(), ErrorKind::Unusable));
+        now(session.quit()).expect("QUIT");
+        assert_eq!(lines(&stream), ["QUIT"]);
+    }
+}

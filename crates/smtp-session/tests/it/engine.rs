@@ -41,13 +41,27 @@ fn error(engine: &mut Engine) -> smtp_session::Error {
 /// What the server says before it can have read a command answers another.
 #[test]
 fn a_reply_to_a_part_of_a_command_is_out_of_step() {
-    let whole = b"MAIL FROM:<>\r\nRCPT TO:<a@b>\r\nBDAT 6 LAST\r\nmail\r\n";
-    for sent in 0..whole.len() {
+    let envelope = b"MAIL FROM:<>\r\nRCPT TO:<a@b>\r\n";
+    for sent in 0..envelope.len() {
         let mut engine = open(BOTH);
         start(&mut engine, b"mail\r\n");
-        assert_eq!(engine.output(), whole);
+        assert_eq!(engine.output(), envelope);
         engine.sent(sent);
         engine.handle_input(b"250 a\r\n250 b\r\n250 c\r\n");
+        let error = error(&mut engine);
+        assert!(matches!(error.kind(), ErrorKind::Protocol(_)), "{sent}");
+        assert_eq!(error.delivery(), Delivery::NotSent);
+        assert!(!engine.is_usable());
+    }
+    let chunk = b"BDAT 6 LAST\r\nmail\r\n";
+    for sent in 0..chunk.len() {
+        let mut engine = open(BOTH);
+        start(&mut engine, b"mail\r\n");
+        write(&mut engine);
+        engine.handle_input(b"250 a\r\n250 b\r\n");
+        assert_eq!(engine.output(), chunk);
+        engine.sent(sent);
+        engine.handle_input(b"250 c\r\n");
         let error = error(&mut engine);
         assert!(matches!(error.kind(), ErrorKind::Protocol(_)), "{sent}");
         // All of it was offered.
@@ -66,16 +80,20 @@ fn a_reply_to_a_part_of_a_command_is_out_of_step() {
 #[test]
 fn a_chunk_that_was_taken_back_was_not_sent() {
     let mut engine = open(BOTH);
-    start(&mut engine, &b"mail\r\n".repeat(1000));
-    let len = engine.output().len() - "BDAT 6000 LAST\r\n".len() - 6000;
-    engine.sent(len);
-    engine.handle_input(b"250 ok\r\n550 no\r\n");
+    start(&mut engine, &b"mail\r\n".repeat(11_000));
+    write(&mut engine);
+    engine.handle_input(b"250 ok\r\n250 ok\r\n");
+    assert!(engine.output().starts_with(b"BDAT 65532\r\n"));
+    write(&mut engine);
+    engine.end_body();
+    assert!(engine.output().starts_with(b"BDAT 468 LAST\r\n"));
+    engine.handle_input(b"552 5.3.4 too big\r\n");
     let refused = error(&mut engine);
-    assert!(matches!(refused.kind(), ErrorKind::NoRecipients));
+    assert!(matches!(refused.kind(), ErrorKind::Refused(_)));
     assert_eq!(refused.delivery(), Delivery::NotSent);
     assert!(engine.is_usable() && !engine.has_output());
-    // The next one reaches as far on the wire, and is not even offered.
-    start(&mut engine, b"");
+    // The next one is not even offered.
+    start(&mut engine, b"mail\r\n");
     engine.handle_eof();
     let broken = error(&mut engine);
     assert!(matches!(broken.kind(), ErrorKind::Closed));
@@ -105,8 +123,10 @@ fn a_body_that_nobody_wants_is_passed_over() {
     start(&mut engine, b"mail\r\n");
     engine.end_body();
     engine.body(b"more");
-    assert!(write(&mut engine).ends_with(b"BDAT 6 LAST\r\nmail\r\n"));
-    engine.handle_input(b"250 a\r\n250 b\r\n250 c\r\n");
+    write(&mut engine);
+    engine.handle_input(b"250 a\r\n250 b\r\n");
+    assert_eq!(write(&mut engine), b"BDAT 6 LAST\r\nmail\r\n");
+    engine.handle_input(b"250 c\r\n");
     assert!(engine.outcome().is_some_and(|outcome| outcome.is_ok()));
     assert!(engine.outcome().is_none());
 }

@@ -4,11 +4,13 @@
 mod auth;
 mod auth_corners;
 mod connections;
+mod content;
 mod corners;
 mod dropped;
 mod engine;
 mod failures;
 mod field;
+mod last_words;
 mod peer;
 mod properties;
 mod sessions;

@@ -88,15 +88,15 @@ async fn smtp_quick_start() {
 }
 
 /// The flights of smtp-session are a gate: with implicit TLS and PLAIN a session of
-/// one mail takes five (ClientHello, Finished, EHLO, AUTH, all of the mail and
-/// QUIT), and each mail more takes one.
+/// one mail takes six (ClientHello, Finished, EHLO, AUTH, the envelope, the content and
+/// QUIT), and each mail more takes two.
 #[tokio::test]
 async fn smtp_session() {
     for (mode, mechanism, mails, flights) in [
-        ("smtps", Mechanism::Plain, 1, 5),
-        ("smtps", Mechanism::Plain, 3, 7),
-        ("smtps", Mechanism::ScramSha256, 1, 7),
-        ("starttls", Mechanism::Plain, 1, 6),
+        ("smtps", Mechanism::Plain, 1, 6),
+        ("smtps", Mechanism::Plain, 3, 10),
+        ("smtps", Mechanism::ScramSha256, 1, 8),
+        ("starttls", Mechanism::Plain, 1, 7),
     ] {
         let ca = Ca::new();
         let config = ca.server_config(&LOCAL_NAMES);
@@ -162,8 +162,8 @@ async fn smtp_drop_in() {
     }
 }
 
-/// The mailer, under each executor: five flights and the close_notify for a connection
-/// with one mail, and one for each mail more.
+/// The mailer, under each executor: six flights and the close_notify for a connection
+/// with one mail, and two for each mail more.
 #[tokio::test]
 async fn smtp_mailer() {
     for (scheme, executor) in [("smtps", "own"), ("smtp", "own")]
@@ -200,7 +200,7 @@ async fn smtp_mailer() {
         let [_, connection] = outcome.traffic.connections.as_slice() else {
             panic!("{executor}: one connection to look, one for the mails");
         };
-        let flights = 5 + 2 + 1 + u64::from(scheme == "smtp");
+        let flights = 6 + 4 + 1 + u64::from(scheme == "smtp");
         assert_eq!(connection.flights, flights, "{scheme} {executor}");
         assert_eq!(connection.writes, flights, "{scheme} {executor}");
     }

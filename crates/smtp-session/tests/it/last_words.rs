@@ -1,0 +1,108 @@
+//! What servers say at last, or beside what was asked: it is told.
+
+use crate::peer::{FULL, TLS, at, connect, now, open, say, send, server, write};
+use smtp_session::{Credentials, Delivery, ErrorKind, Security, Session};
+use std::sync::{Arc, Mutex};
+
+/// Whatever the server said last is told by what follows.
+#[test]
+fn the_last_word_of_a_server_is_why_nothing_follows() {
+    for (last, is_closing, shown) in [
+        (
+            "421 4.7.0 too many sessions\r\n",
+            true,
+            "4.7.0 too many sessions",
+        ),
+        ("421-going\r\n421 4.3.2 down\r\n", true, "4.3.2 down"),
+        ("250 what\r\n421 4.3.2 down\r\n", true, "4.3.2 down"),
+        ("250 SIZE\r\n", false, "250 SIZE"),
+        ("SIZE\r\n", false, "SIZE"),
+    ] {
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let reply = write(&format!("250-hi\r\n250 PIPELINING\r\n{last}"));
+        let stream = connect(&server(&FULL, at("EHLO client.example", reply)));
+        let mut session = Session::new(stream, TLS);
+        let log = said.clone();
+        session.set_transcript(move |_, line| log.lock().expect("no panic").push(line.to_owned()));
+        now(session.hello("client.example")).expect("EHLO");
+        assert!(!session.is_usable());
+        let error = send(&mut session, &["a@b"], "x").expect_err("over");
+        assert_eq!(
+            matches!(error.kind(), ErrorKind::Closing(_)),
+            is_closing,
+            "{error}"
+        );
+        assert_eq!(error.delivery(), Delivery::NotSent);
+        assert!(error.to_string().contains(shown), "{error}");
+        let said = said.lock().expect("no panic");
+        assert!(
+            said.last().is_some_and(|line| line.contains(shown)),
+            "{said:?}"
+        );
+        // Once.
+        let error = now(session.noop()).expect_err("over");
+        assert!(matches!(error.kind(), ErrorKind::Unusable));
+    }
+}
+
+/// As of a server that looks its clients up while it greets them.
+#[test]
+fn lines_with_different_codes_count_by_the_last() {
+    let greeting = "220-mx.test ESMTP\r\n521 5.7.1 client blocked using list.example\r\n";
+    let stream = connect(&server(&FULL, at("GREETING", write(greeting))));
+    let mut session = Session::new(stream, TLS);
+    let error = now(session.hello("client.example")).expect_err("refused");
+    assert!(matches!(error.kind(), ErrorKind::Refused(reply) if reply.code() == 521));
+    assert!(error.to_string().contains("blocked using"), "{error}");
+    // Of a mail nobody knows then, but what was said is told.
+    let reply = write("250-one\r\n550 5.7.1 two\r\n");
+    let (_, mut session) = open(&server(&FULL, at(".", reply)));
+    let error = send(&mut session, &["a@b"], "x").expect_err("what");
+    assert!(matches!(error.kind(), ErrorKind::Protocol(_)), "{error}");
+    assert_eq!(error.delivery(), Delivery::MaybeSent);
+    assert!(error.to_string().contains("5.7.1 two"), "{error}");
+}
+
+#[test]
+fn a_line_that_is_no_reply_is_shown_but_not_amid_auth() {
+    let odd = "HTTP/1.1 400 Bad Request";
+    let stream = connect(&server(&FULL, at("GREETING", say(odd))));
+    let mut session = Session::new(stream, TLS);
+    let error = now(session.hello("client.example")).expect_err("no SMTP");
+    assert!(error.to_string().contains(odd), "{error}");
+    let script = |line: &str| {
+        line.starts_with("AUTH")
+            .then(|| say("AUTH PLAIN AG1lAHNlY3JldA=="))
+            .flatten()
+    };
+    let stream = connect(&server(&["AUTH PLAIN"], script));
+    let mut session = Session::new(stream, TLS);
+    now(session.hello("client.example")).expect("EHLO");
+    let user = Credentials::password("me", "secret").expect("credentials");
+    let error = now(session.authenticate(&user)).expect_err("no reply");
+    assert!(!error.to_string().contains("AG1l"), "{error}");
+}
+
+/// HELO is taken then, and offers nothing.
+#[test]
+fn a_refusal_of_ehlo_is_told_where_something_is_missing() {
+    let refusal = "550 5.7.1 address literals are not welcome";
+    for extensions in [&FULL[..], &["STARTTLS", "AUTH PLAIN"]] {
+        let peer = server(extensions, at("EHLO client.example", say(refusal)));
+        let mut session = Session::new(connect(&peer), Security::Plaintext);
+        now(session.hello("client.example")).expect("HELO");
+        let error = now(session.starttls()).map(drop).expect_err("missing");
+        assert!(matches!(error.kind(), ErrorKind::Unsupported(_)));
+        assert!(error.to_string().contains(refusal), "{error}");
+        let mut session = Session::new(connect(&peer), TLS);
+        now(session.hello("client.example")).expect("HELO");
+        let user = Credentials::password("me", "secret").expect("credentials");
+        let error = now(session.authenticate(&user)).expect_err("missing");
+        assert_eq!(
+            error.ehlo_refusal().map(ToString::to_string),
+            Some(refusal.into())
+        );
+        // Who needs nothing is not told.
+        assert!(send(&mut session, &["a@b"], "x").is_ok());
+    }
+}
