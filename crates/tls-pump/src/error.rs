@@ -27,9 +27,7 @@ pub enum Error {
     },
     /// This side's clock stands before this crate was written, so that no
     /// certificate is valid yet.
-    #[error(
-        "the clock of this machine is not set: set it, or give the TLS configuration a time provider"
-    )]
+    #[error("the clock of this machine is not set: set it")]
     ClockNotSet {
         /// What the clock says, in seconds after 1970; `None` when it says
         /// nothing.

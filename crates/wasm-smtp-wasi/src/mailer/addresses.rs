@@ -89,11 +89,14 @@ impl Parser<'_> {
         // Submission needs a domain: nobody completes one on the way.
         // Behind U+FFFD was something else.
         let is_full = address.contains('@') && !address.contains('\u{fffd}');
-        let checked = Address::new(&address).ok().filter(|_| is_full);
-        let checked = checked.ok_or_else(|| {
-            let number = self.addresses.len() + 1;
-            format!("has no full address in place {number}: write name@domain")
-        })?;
+        let number = self.addresses.len() + 1;
+        if !is_full {
+            return Err(format!(
+                "has no full address in place {number}: write name@domain"
+            ));
+        }
+        let checked = Address::new(&address);
+        let checked = checked.map_err(|why| format!("is wrong in place {number}: {why}"))?;
         self.addresses.push(checked);
         Ok(())
     }

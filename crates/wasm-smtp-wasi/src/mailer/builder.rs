@@ -85,7 +85,7 @@ impl MailerBuilder {
                 limits: Limits {
                     mails: 100,
                     age: Duration::from_secs(300),
-                    idle: Duration::from_secs(60),
+                    idle: Duration::from_secs(50),
                     check_after: Duration::from_secs(1),
                 },
                 retry: Retry::default(),
@@ -246,8 +246,9 @@ impl MailerBuilder {
         self
     }
 
-    /// How long a connection is kept without a mail: 1 minute by default, since
-    /// servers close theirs after 5 (RFC 5321 section 4.5.3.2.7) or sooner.
+    /// How long a connection is kept without a mail: 50 s by default. Servers close
+    /// theirs after 5 minutes (RFC 5321 section 4.5.3.2.7) or sooner, the first that are
+    /// known after 60 s.
     pub fn max_idle(mut self, idle: Duration) -> Self {
         self.setup.limits.idle = idle;
         self

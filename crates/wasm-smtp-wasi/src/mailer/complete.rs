@@ -127,8 +127,9 @@ mod tests {
             let added = complete("x: y\n\n", "me@a.example", Some(name));
             assert!(added.is_ascii() && added.lines().all(|line| line.len() <= 998));
             let read = HeaderAddresses::read(added.as_bytes()).expect("a header");
+            let sender = read.sender().expect("a sender");
             assert_eq!(
-                read.sender.map(|sender| sender.to_string()).as_deref(),
+                sender.map(|sender| sender.to_string()).as_deref(),
                 Some("me@a.example")
             );
         }

@@ -1,5 +1,6 @@
 //! Why a mail was not sent, or not to all, and what helps.
 
+use super::Blame;
 use super::report::{Fate, fates_delivery};
 use crate::WasiSmtpError;
 use smtp_session::{Address, Delivery, Envelope, ErrorKind, Extension, Phase, Reply};
@@ -229,8 +230,17 @@ fn of_connection(error: &WasiSmtpError) -> Option<Remedy> {
 /// What helps against an error of a session.
 fn of_session(error: &smtp_session::Error, ehlo: &str, has_tls: bool) -> Option<Remedy> {
     let phase = error.phase();
+    // 500 and 502 are of a server that does not know EHLO.
+    if error
+        .ehlo_refusal()
+        .is_some_and(|reply| !matches!(reply.code(), 500 | 502))
+    {
+        return Some(Remedy::SetEhlo(ehlo.to_owned()));
+    }
     let reply = match error.kind() {
-        ErrorKind::Unsupported(Extension::StartTls) => return Some(Remedy::UseImplicitTls),
+        ErrorKind::Unsupported(Extension::StartTls) | ErrorKind::PlaintextAuth => {
+            return Some(Remedy::UseImplicitTls);
+        }
         ErrorKind::NoMechanism => return Some(Remedy::OtherCredentials),
         ErrorKind::TimedOut if phase == Phase::Greeting && !has_tls => {
             return Some(Remedy::UseImplicitTls);
@@ -245,15 +255,13 @@ fn of_session(error: &smtp_session::Error, ehlo: &str, has_tls: bool) -> Option<
     if wants_tls && !has_tls {
         return Some(Remedy::UseStartTls);
     }
-    // 530 and 5.7 are about who we are, not about the recipient.
-    let policy = reply.code() == 530 || reply.enhanced().is_some_and(|status| status.subject == 7);
-    match phase {
-        Phase::Ehlo => Some(Remedy::SetEhlo(ehlo.to_owned())),
-        Phase::Auth => Some(Remedy::CheckCredentials),
-        Phase::Mail | Phase::Rcpt if policy => Some(Remedy::LogIn),
-        Phase::Mail => Some(Remedy::OtherSender),
-        Phase::Rcpt => Some(Remedy::OtherRecipient),
-        _ => None,
+    match Blame::of(reply, phase) {
+        Blame::Credentials => Some(Remedy::CheckCredentials),
+        Blame::EhloName => Some(Remedy::SetEhlo(ehlo.to_owned())),
+        Blame::Sender => Some(Remedy::OtherSender),
+        Blame::Policy => Blame::wants_login(reply).then_some(Remedy::LogIn),
+        Blame::Recipient => Some(Remedy::OtherRecipient),
+        Blame::Mail => None,
     }
 }
 

@@ -19,46 +19,88 @@ const RECIPIENTS: [&str; 6] = ["to", "cc", "bcc", "resent-to", "resent-cc", "res
 
 /// The addresses that a mail's header names.
 ///
-/// `Debug` gives numbers only, so that addresses stay out of logs.
-pub struct HeaderAddresses {
-    /// Of `Sender`, or else the first of `From`.
-    pub sender: Option<Address>,
-    /// Of `To`, `Cc` and `Bcc`, in order and each once; of `Resent-To` and so on
-    /// where the mail has those.
-    pub recipients: Vec<Address>,
+/// Where a mail was sent again, its topmost Resent fields name them, and its own do not.
+/// Those end with the first field that is none of them, or with a second one of a name
+/// (RFC 5322 section 3.6.6).
+///
+/// `Debug` gives a number only, so that addresses stay out of logs.
+pub struct HeaderAddresses<'a> {
+    fields: Vec<Field<'a>>,
+    /// It was sent again.
+    resent: bool,
 }
 
-impl HeaderAddresses {
-    /// Reads them out of a mail whose lines end by CR LF or LF.
+impl<'a> HeaderAddresses<'a> {
+    /// Looks for them in a mail whose lines end by CR LF or LF.
+    ///
+    /// # Errors
+    ///
+    /// A line that is no field, by which recipients could be hidden:
+    /// [`MailerErrorKind::Message`](super::MailerErrorKind::Message).
+    pub fn read(mail: &'a [u8]) -> Result<Self, MailerError> {
+        let mut fields = all_fields(mail)?;
+        let block = topmost_block(&fields);
+        let resent = fields[block.clone()]
+            .iter()
+            .any(|field| field.is(&RECIPIENTS[3..]));
+        if resent {
+            fields = fields.drain(block).collect();
+        }
+        Ok(Self { fields, resent })
+    }
+
+    /// Of `Sender`, or else the first of `From`.
+    ///
+    /// # Errors
+    ///
+    /// A field that can't be read whole:
+    /// [`MailerErrorKind::Message`](super::MailerErrorKind::Message).
+    pub fn sender(&self) -> Result<Option<Address>, MailerError> {
+        let senders = match self.resent {
+            true => &SENDERS[2..],
+            false => &SENDERS[..2],
+        };
+        let mut sender = None;
+        for name in senders {
+            for field in self.fields.iter().filter(|field| field.is(&[*name])) {
+                sender = sender.or(field.addresses()?.into_iter().next());
+            }
+        }
+        Ok(sender)
+    }
+
+    /// Of `To`, `Cc` and `Bcc`, in order and each once.
     ///
     /// # Errors
     ///
     /// A field that can't be read whole, so that no recipient is lost without a
     /// word: [`MailerErrorKind::Message`](super::MailerErrorKind::Message).
-    pub fn read(mail: &[u8]) -> Result<Self, MailerError> {
-        let fields = all_fields(mail)?;
-        let resent = fields.iter().any(|field| field.is(&RECIPIENTS[3..]));
-        let (senders, recipients) = match resent {
-            true => (&SENDERS[2..], &RECIPIENTS[3..]),
-            false => (&SENDERS[..2], &RECIPIENTS[..3]),
+    pub fn recipients(&self) -> Result<Vec<Address>, MailerError> {
+        let names = match self.resent {
+            true => &RECIPIENTS[3..],
+            false => &RECIPIENTS[..3],
         };
-        let mut this = Self {
-            sender: None,
-            recipients: Vec::new(),
-        };
-        for name in senders {
-            for field in fields.iter().filter(|field| field.is(&[*name])) {
-                this.sender = this.sender.or(field.addresses()?.into_iter().next());
-            }
-        }
-        let mut seen = HashSet::new();
-        for field in fields.iter().filter(|field| field.is(recipients)) {
+        let (mut seen, mut recipients) = (HashSet::new(), Vec::new());
+        for field in self.fields.iter().filter(|field| field.is(names)) {
             let addresses = field.addresses()?.into_iter();
-            this.recipients
-                .extend(addresses.filter(|address| seen.insert(address.mailbox())));
+            recipients.extend(addresses.filter(|address| seen.insert(address.mailbox())));
         }
-        Ok(this)
+        Ok(recipients)
     }
+}
+
+/// Where the topmost Resent fields are.
+fn topmost_block(fields: &[Field<'_>]) -> Range<usize> {
+    let is_resent = |field: &Field<'_>| {
+        let start = field.label.as_bytes().get(..7);
+        start.is_some_and(|start| start.eq_ignore_ascii_case(b"resent-"))
+    };
+    let start = fields.iter().position(is_resent).unwrap_or(fields.len());
+    let mut names = HashSet::new();
+    let block = fields[start..]
+        .iter()
+        .take_while(|field| is_resent(field) && names.insert(field.label.to_ascii_lowercase()));
+    start..start + block.count()
 }
 
 /// The fields of a mail from which addresses are taken.
@@ -101,22 +143,22 @@ fn addresses_in(list: &str, what: &str) -> Result<Vec<Address>, MailerError> {
     addresses.map_err(|wrong| MailerError::message(format!("the {what} {wrong}")))
 }
 
-impl std::fmt::Debug for HeaderAddresses {
+impl std::fmt::Debug for HeaderAddresses<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HeaderAddresses")
-            .field("sender", &self.sender.is_some())
-            .field("recipients", &self.recipients.len())
+            .field("fields", &self.fields.len())
+            .field("resent", &self.resent)
             .finish()
     }
 }
 
-/// Takes out what must not leave: the Bcc fields, and what stands in front of the
+/// Takes out of a mail what must not leave, as sending it does: the Bcc fields, and what stands in front of the
 /// header: the line by which mailboxes part their mails, which is no part of them
 /// (RFC 4155), and a byte order mark.
 ///
 /// A line that is no field ends the header for some; for others it goes on to the
 /// first empty line, and so does this.
-pub(super) fn remove_secrets(mail: &mut Vec<u8>) {
+pub fn remove_secrets(mail: &mut Vec<u8>) {
     let mut fields = Fields::new(mail);
     let mut places: Vec<_> = std::iter::once(0..fields.at).collect();
     loop {

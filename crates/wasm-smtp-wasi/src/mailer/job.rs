@@ -6,13 +6,16 @@ use super::{MailerError, MailerErrorKind, Message, Retry};
 use smtp_session::{Delivery, Envelope, ErrorKind, Outcome, Receipt, Reply};
 use std::time::{Duration, Instant};
 
-/// RFC 5321 section 4.5.3.1.10: too many recipients, of which some were taken.
-const TOO_MANY: u16 = 452;
-
 pub(super) struct Job {
     pub(super) message: Message,
     /// What became of it, in the order of the message's envelope.
     fates: Vec<Fate>,
+    /// Who was refused in this attempt, and is not asked for again in it.
+    refused_now: Vec<bool>,
+    /// Whom the server answered for at some time.
+    answered: Vec<bool>,
+    /// A connection seemed to be full, and another one was taken.
+    has_changed: bool,
     receipts: Vec<Receipt>,
     /// Attempts that were begun.
     attempts: u32,
@@ -28,8 +31,12 @@ pub(super) enum Next {
 
 impl Job {
     pub(super) fn new(message: Message, until: Option<Instant>) -> Self {
+        let len = message.envelope.recipients().len();
         Self {
-            fates: vec![Fate::NotSent; message.envelope.recipients().len()],
+            fates: vec![Fate::NotSent; len],
+            refused_now: vec![false; len],
+            answered: vec![false; len],
+            has_changed: false,
             message,
             receipts: Vec::new(),
             attempts: 0,
@@ -39,6 +46,7 @@ impl Job {
 
     pub(super) fn begin_attempt(&mut self) {
         self.attempts += 1;
+        self.refused_now.fill(false);
     }
 
     /// What a connection is used for.
@@ -46,14 +54,35 @@ impl Job {
         Use::new(self.until, self.message.listener.clone())
     }
 
-    /// The envelope for those who may still get it.
+    /// The envelope for those who may still get it in this attempt.
     pub(super) fn envelope(&self) -> Envelope {
         let envelope = self.message.envelope.clone();
-        if self.fates.iter().all(Fate::is_open) {
+        let mut asked = (0..self.fates.len()).map(|index| self.is_asked(index));
+        if asked.clone().all(|is_asked| is_asked) {
             return envelope;
         }
-        let mut fates = self.fates.iter();
-        envelope.retain(|_| fates.next().is_some_and(Fate::is_open))
+        envelope.retain(|_| asked.next() == Some(true))
+    }
+
+    fn is_asked(&self, index: usize) -> bool {
+        self.fates[index].is_open() && !self.refused_now[index]
+    }
+
+    /// Whether another connection may be tried because one seems full: once.
+    pub(super) fn may_change_for_full(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_changed, true)
+    }
+
+    /// Whether some recipients were too many for one transaction, and can follow in
+    /// another.
+    pub(super) fn has_rest_at_once(&self) -> bool {
+        let is_rest =
+            |fate: &Fate| matches!(fate, Fate::Refused(reply) if reply.is_too_many_recipients());
+        !self.is_doubtful() && self.message.is_whole() && self.fates.iter().any(is_rest)
+    }
+
+    fn is_doubtful(&self) -> bool {
+        self.fates.contains(&Fate::MaybeSent)
     }
 
     /// Takes note of what the server took.
@@ -67,9 +96,11 @@ impl Job {
         self.receipts.push(receipt.without_refused());
     }
 
-    /// Takes note of an attempt that failed.
-    pub(super) fn failed(&mut self, error: &smtp_session::Error) {
+    /// Takes note of an attempt that failed. True if the server answered for a
+    /// recipient for the first time, and somebody is left to be asked for.
+    pub(super) fn failed(&mut self, error: &smtp_session::Error) -> bool {
         let before = self.fates.clone();
+        let known = self.answered.clone();
         let outcomes = error.outcomes().map(|(_, outcome)| outcome);
         self.note(outcomes, error.delivery());
         let told = is_loss(error.kind()) && self.fates.contains(&Fate::MaybeSent);
@@ -79,13 +110,18 @@ impl Job {
             let open = self.fates.iter_mut().filter(|fate| fate.is_open());
             open.for_each(|fate| *fate = Fate::MaybeSent);
         }
+        self.answered != known && (0..self.fates.len()).any(|index| self.is_asked(index))
     }
 
-    /// The outcomes are those of the recipients that were open.
+    /// The outcomes are those of the recipients that were asked for.
     fn note<'a>(&mut self, outcomes: impl Iterator<Item = &'a Outcome>, delivery: Delivery) {
-        let open = self.fates.iter_mut().filter(|fate| fate.is_open());
-        for (fate, outcome) in open.zip(outcomes) {
-            *fate = match (outcome, delivery) {
+        let all = 0..self.fates.len();
+        let asked: Vec<_> = all.filter(|index| self.is_asked(*index)).collect();
+        for (index, outcome) in asked.into_iter().zip(outcomes) {
+            self.answered[index] |= *outcome != Outcome::Unknown;
+            self.refused_now[index] =
+                matches!(outcome, Outcome::Refused(reply) if !reply.is_too_many_recipients());
+            self.fates[index] = match (outcome, delivery) {
                 (Outcome::Refused(reply), _) => Fate::Refused(reply.clone()),
                 (Outcome::Delivered, _) | (_, Delivery::Sent) => Fate::Sent,
                 (_, Delivery::MaybeSent) => Fate::MaybeSent,
@@ -101,18 +137,18 @@ impl Job {
         error: Option<&MailerError>,
         now: Instant,
     ) -> Next {
-        let doubtful = self.fates.contains(&Fate::MaybeSent);
         let hopeless = error.is_some_and(|error| !error.is_transient());
         let done = !self.fates.iter().any(Fate::is_open);
-        if doubtful || hopeless || done || !self.message.is_whole() {
+        if self.is_doubtful() || hopeless || done || !self.message.is_whole() {
             return Next::End;
         }
         let refusal = self.fates.iter().find_map(|fate| match fate {
             Fate::Refused(reply) if reply.is_transient() => Some(reply),
             _ => None,
         });
-        // The rest of a mail for very many goes at once: each time some were taken.
-        if error.is_none() && refusal.is_some_and(|reply| reply.code() == TOO_MANY) {
+        // The connection is gone by which the rest of a mail for very many would have
+        // gone at once: each time some were taken.
+        if error.is_none() && self.has_rest_at_once() {
             self.attempts -= 1;
             return Next::After(Duration::ZERO);
         }

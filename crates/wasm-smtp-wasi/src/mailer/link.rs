@@ -4,10 +4,11 @@ use super::attempt::is_lost;
 use super::builder::{Login, Setup};
 use super::connect::{BoxFuture, Connect, Connection};
 use super::event::{Event, Listener, Meter, Metered, Timers, Use};
+use super::learned::Learned;
 use super::wait::within;
-use super::{MailerError, MailerErrorKind};
+use super::{MailerError, MailerErrorKind, QUIT_TIME};
 use crate::{WasiSmtpError, address_literal};
-use smtp_session::{Credentials, Phase, Session};
+use smtp_session::{Credentials, Extension, Phase, Session};
 use std::io;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -23,6 +24,8 @@ pub(super) struct Link {
     /// When its last operation ended.
     pub(super) used: Instant,
     pub(super) mails: u32,
+    /// What was learnt of the server when it was opened.
+    learned: Learned,
 }
 
 /// How the two sides know each other, for errors to tell.
@@ -44,20 +47,38 @@ impl Link {
     pub(super) async fn open(
         connect: &dyn Connect,
         setup: &Setup,
+        learned: Learned,
         used: Use,
     ) -> Result<Self, MailerError> {
         let until = used.until;
-        let mut this = Self::greet(connect, setup, used.clone()).await?;
-        if let Some(fresh) = this.authenticate(setup, until).await? {
-            this = Self::greet(connect, setup, used).await?;
-            this.prove(&fresh).await?;
+        let mut this = Self::greet(connect, setup, learned, used.clone()).await?;
+        let mut proved = this.authenticate(setup, until).await;
+        if let Ok(Some(fresh)) = proved {
+            this = Self::greet(connect, setup, learned, used).await?;
+            proved = this.prove(&fresh).await.map(|()| None);
         }
         this.used = Instant::now();
-        Ok(this)
+        this.unless_refused(proved.map(drop)).await
+    }
+
+    /// Says good-bye where the server refused what comes before a mail.
+    async fn unless_refused(self, done: Result<(), MailerError>) -> Result<Self, MailerError> {
+        match done {
+            Ok(()) => Ok(self),
+            Err(error) => {
+                self.quit(QUIT_TIME).await;
+                Err(error)
+            }
+        }
     }
 
     /// Connects, and goes on to where AUTH follows.
-    async fn greet(connect: &dyn Connect, setup: &Setup, used: Use) -> Result<Self, MailerError> {
+    async fn greet(
+        connect: &dyn Connect,
+        setup: &Setup,
+        learned: Learned,
+        used: Use,
+    ) -> Result<Self, MailerError> {
         let (until, listener) = (used.until, used.listener.clone());
         let meter = Meter::default();
         meter.set(used);
@@ -67,19 +88,21 @@ impl Link {
             .of(Phase::Connect)
             .saturating_add(times.of(Phase::Tls));
         let connection = limited(until, time, Phase::Connect, connect.connect()).await?;
-        let mut this = Self::over(connection, setup, meter);
-        this.hello().await?;
+        let mut this = Self::over(connection, setup, learned, meter);
+        let said = this.hello().await;
+        this = this.unless_refused(said).await?;
         if connect.upgrades() {
             let time = times.of(Phase::Tls);
             this = this
                 .upgrade(connect, until, time, listener.as_ref())
                 .await?;
-            this.hello().await?;
+            let said = this.hello().await;
+            this = this.unless_refused(said).await?;
         }
         Ok(this)
     }
 
-    fn over(connection: Connection, setup: &Setup, meter: Meter) -> Self {
+    fn over(connection: Connection, setup: &Setup, learned: Learned, meter: Meter) -> Self {
         let Connection {
             stream,
             security,
@@ -95,7 +118,8 @@ impl Link {
             stream,
             meter: meter.clone(),
         };
-        let mut session = Session::with_options(metered, security, setup.session);
+        let options = learned.options(setup.session);
+        let mut session = Session::with_options(metered, security, options);
         if let Some(reader) = setup.transcript.clone() {
             session.set_transcript(move |speaker, line| reader(speaker, line));
         }
@@ -111,6 +135,7 @@ impl Link {
             opened: now,
             used: now,
             mails: 0,
+            learned,
         }
     }
 
@@ -163,13 +188,18 @@ impl Link {
             Login::None => Ok(None),
             Login::Credentials(credentials) => self.prove(credentials).await.map(|()| None),
             Login::Tokens { user, source } => {
-                let token = |fresh| token(user, source(fresh), setup, until);
-                match self.prove(&token(false).await?).await {
-                    Err(error) if error.reply().is_some_and(|reply| reply.code() == 535) => {}
+                let token = |fresh| token(source(fresh), setup, until);
+                let first = token(false).await?;
+                let refused = match self.prove(&credentials(user, &first)?).await {
+                    Err(error) if error.reply().is_some_and(|reply| reply.code() == 535) => error,
                     done => return done.map(|()| None),
-                }
+                };
                 // It may have run out: RFC 7628 section 3.2.2.
                 let fresh = token(true).await?;
+                if fresh == first {
+                    return Err(refused);
+                }
+                let fresh = credentials(user, &fresh)?;
                 match self.prove(&fresh).await {
                     Err(error) if is_lost(&error) => Ok(Some(fresh)),
                     done => done.map(|()| None),
@@ -201,19 +231,33 @@ impl Link {
         let _ = self.session.quit().await;
     }
 
+    /// Whether mails go by BDAT where the server offers it.
+    pub(super) fn may_use_bdat(&self) -> bool {
+        !self.learned.no_bdat
+    }
+
+    /// Whether they do.
+    pub(super) fn uses_bdat(&self) -> bool {
+        let needed = [Extension::Chunking, Extension::Pipelining];
+        let offers = self.session.capabilities();
+        self.may_use_bdat() && needed.into_iter().all(|one| offers.has(one))
+    }
+
     /// How many mails it may take in all.
     ///
     /// Source: RFC 9422 section 4.1 (LIMITS MAILMAX).
-    pub(super) fn mails_max(&self, setup: &Setup) -> u32 {
+    pub(super) fn mails_max(&self, setup: &Setup, learned: Learned) -> u32 {
         let of_server = self.session.capabilities().mails_max();
-        setup.limits.mails.min(of_server.unwrap_or(u32::MAX))
+        let limits = [of_server, learned.mails].into_iter().flatten();
+        limits.fold(setup.limits.mails, u32::min)
     }
 
     /// Whether it may take another mail.
-    pub(super) fn is_fit(&self, setup: &Setup, now: Instant) -> bool {
+    pub(super) fn is_fit(&self, setup: &Setup, learned: Learned, now: Instant) -> bool {
         let limits = &setup.limits;
         self.session.is_usable()
-            && self.mails < self.mails_max(setup)
+            && self.mails < self.mails_max(setup, learned)
+            && self.learned.no_bdat == learned.no_bdat
             && now.duration_since(self.opened) < limits.age
             && now.duration_since(self.used) < limits.idle
     }
@@ -221,16 +265,18 @@ impl Link {
 
 /// An access token that came in time.
 async fn token(
-    user: &str,
     source: BoxFuture<'_, io::Result<String>>,
     setup: &Setup,
     until: Option<Instant>,
-) -> Result<Credentials, MailerError> {
+) -> Result<String, MailerError> {
     let time = setup.timeouts.of(Phase::Auth);
     let token = within(until, wasi_net::timeout(time, source)).await?;
     let token = token.unwrap_or_else(|elapsed| Err(elapsed.into()));
-    let token = token.map_err(|error| MailerError::new(MailerErrorKind::Token(error)))?;
-    let credentials = Credentials::oauth_token(user, &token);
+    token.map_err(|error| MailerError::new(MailerErrorKind::Token(error)))
+}
+
+fn credentials(user: &str, token: &str) -> Result<Credentials, MailerError> {
+    let credentials = Credentials::oauth_token(user, token);
     credentials.map_err(|wrong| MailerError::config(wrong.to_string()))
 }
 

@@ -199,7 +199,8 @@ fn read_error(error: io::Error) -> MailerError {
 }
 
 fn envelope_of(mail: &[u8]) -> Result<Envelope, MailerError> {
-    let HeaderAddresses { sender, recipients } = HeaderAddresses::read(mail)?;
+    let header = HeaderAddresses::read(mail)?;
+    let (sender, recipients) = (header.sender()?, header.recipients()?);
     let sender = sender.ok_or_else(|| {
         MailerError::message("the mail names no sender: give it a From field, or an envelope")
     })?;

@@ -43,6 +43,7 @@
 
 mod addresses;
 mod attempt;
+mod blame;
 mod builder;
 mod complete;
 mod connect;
@@ -50,9 +51,11 @@ mod error;
 mod event;
 mod header;
 mod job;
+mod learned;
 mod link;
 mod local;
 mod message;
+mod places;
 mod pool;
 mod rate;
 mod report;
@@ -61,12 +64,13 @@ mod server;
 mod verify;
 mod wait;
 
+pub use blame::Blame;
 pub use builder::MailerBuilder;
 pub use complete::complete_header;
 pub use connect::{BoxFuture, ByteStream, Connect, Connection};
 pub use error::{MailerError, MailerErrorKind, Remedy};
 pub use event::Event;
-pub use header::{HeaderAddresses, parse_addresses};
+pub use header::{HeaderAddresses, parse_addresses, remove_secrets};
 pub use local::{LocalMail, LocalServer};
 pub use message::Message;
 pub use report::{Fate, SendReport};
@@ -82,6 +86,7 @@ use futures_core::Stream;
 use futures_util::StreamExt;
 use job::{Job, Next};
 use link::Link;
+use places::Places;
 use pool::Pool;
 use rate::Rate;
 use server::Security;
@@ -90,7 +95,6 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
 use wait::within;
 use wasi_net::Deadline;
 
@@ -109,7 +113,7 @@ struct Shared {
     connect: Arc<dyn Connect>,
     setup: Setup,
     connections: usize,
-    permits: Semaphore,
+    places: Places,
     pool: Mutex<Pool>,
     rate: Option<Mutex<Rate>>,
 }
@@ -125,7 +129,7 @@ impl Shared {
             connect,
             setup,
             connections,
-            permits: Semaphore::new(connections),
+            places: Places::new(connections),
             pool: Mutex::default(),
             rate: rate.map(Mutex::new),
         }
@@ -281,9 +285,10 @@ impl Mailer {
             return Err(MailerError::new(MailerErrorKind::Closed));
         }
         let until = self.until();
-        let _permit = within(until, shared.permits.acquire()).await?;
+        let _place = within(until, shared.places.take()).await?;
         let usage = Use::new(until, None);
-        let mut link = Link::open(&*shared.connect, &shared.setup, usage).await?;
+        let learned = lock(&shared.pool).learned;
+        let mut link = Link::open(&*shared.connect, &shared.setup, learned, usage).await?;
         let shown = link.session.noop().await;
         shown.map_err(|error| link.peer.error(error))?;
         let verified = Verified {

@@ -2,6 +2,7 @@
 
 use super::builder::Setup;
 use super::event::Use;
+use super::learned::Learned;
 use super::link::Link;
 use std::time::Instant;
 
@@ -10,13 +11,15 @@ use std::time::Instant;
 pub(super) struct Pool {
     idle: Vec<Link>,
     closed: bool,
+    pub(super) learned: Learned,
 }
 
 impl Pool {
     /// Takes the ones out whose time is over.
     pub(super) fn retire(&mut self, setup: &Setup, now: Instant) -> Vec<Link> {
-        let unfit = self.idle.extract_if(.., |link| !link.is_fit(setup, now));
-        unfit.collect()
+        let learned = self.learned;
+        let unfit = |link: &mut Link| !link.is_fit(setup, learned, now);
+        self.idle.extract_if(.., unfit).collect()
     }
 
     /// Takes the one that was used last.
@@ -32,7 +35,7 @@ impl Pool {
     /// Takes `link` back, unless its time is over: then it is returned.
     pub(super) fn put(&mut self, mut link: Link, setup: &Setup, now: Instant) -> Option<Link> {
         link.used = now;
-        if self.closed || !link.is_fit(setup, now) {
+        if self.closed || !link.is_fit(setup, self.learned, now) {
             return Some(link);
         }
         // The mail's listener goes with the mail.

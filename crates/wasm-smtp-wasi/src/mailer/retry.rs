@@ -87,7 +87,7 @@ impl Retry {
     }
 
     /// What the server wants to be waited for.
-    fn wanted_by(&self, reply: &Reply) -> Option<Duration> {
+    pub(super) fn wanted_by(&self, reply: &Reply) -> Option<Duration> {
         if !matches!(reply.code(), 421 | 450 | 451) {
             return None;
         }

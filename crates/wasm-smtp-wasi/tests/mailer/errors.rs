@@ -72,7 +72,45 @@ fn each_refusal_names_what_helps() {
             Some(Remedy::OtherRecipient),
             "correct or leave out",
         ),
+        (
+            "RCPT",
+            "550 5.7.1 Helo command rejected: need a full name",
+            Some(Remedy::SetEhlo("[0.0.0.0]".into())),
+            "set ehlo",
+        ),
+        (
+            "RCPT",
+            "501 5.5.2 syntax error",
+            Some(Remedy::OtherRecipient),
+            "correct or leave out",
+        ),
+        (
+            "RCPT",
+            "550 5.7.1 Sender address rejected: unknown domain",
+            Some(Remedy::OtherSender),
+            "send from an address",
+        ),
+        (
+            "RCPT",
+            "550 5.7.60 no permission to send as this sender",
+            Some(Remedy::OtherSender),
+            "send from an address",
+        ),
+        (
+            "MAIL",
+            "550 5.4.5 daily quota exceeded",
+            None,
+            "daily quota",
+        ),
+        ("RCPT", "552 5.5.3 too many", None, "5.5.3 too many"),
+        ("RCPT", "554 5.7.1 on a list", None, "5.7.1 on a list"),
         (".", "554 5.6.0 spam", None, "554 5.6.0 spam"),
+        (
+            ".",
+            "550 5.1.8 bad return path",
+            Some(Remedy::OtherSender),
+            "send from an address",
+        ),
     ] {
         let error = refused(command, reply);
         assert_eq!(error.remedy(), remedy.as_ref(), "{error}");
@@ -144,7 +182,8 @@ fn a_phase_and_the_whole_time_tell_what_became_of_the_mail() {
     for (stall, phase, delivery) in [
         ("EHLO", Phase::Ehlo, Delivery::NotSent),
         ("AUTH", Phase::Auth, Delivery::NotSent),
-        ("MAIL", Phase::Mail, Delivery::MaybeSent),
+        ("MAIL", Phase::Mail, Delivery::NotSent),
+        ("BDAT", Phase::DataTermination, Delivery::MaybeSent),
     ] {
         for whole in [false, true] {
             let server = LocalServer::new();
@@ -176,7 +215,7 @@ fn a_token_is_renewed_once() {
         let log = Arc::clone(&calls);
         let builder = builder(&server).oauth("me@a.example", move |fresh| {
             log.lock().expect("no panic").push(fresh);
-            async { Ok("a-token".to_owned()) }
+            async move { Ok(format!("a-token-{fresh}")) }
         });
         let mailer = builder.build().expect("a mailer");
         let sent = block_on(mailer.send(message()));
@@ -208,13 +247,25 @@ fn a_new_token_goes_by_another_connection_where_that_of_the_old_ended() {
         let log = Arc::clone(&calls);
         let builder = builder(&server).oauth("me@a.example", move |fresh| {
             log.lock().expect("no panic").push(fresh);
-            async { Ok("a-token".to_owned()) }
+            async move { Ok(format!("a-token-{fresh}")) }
         });
         let mailer = builder.build().expect("a mailer");
         let report = block_on(mailer.send(message())).expect("a report");
         assert_eq!((report.attempts(), server.connections()), (1, 2), "{first}");
         assert_eq!(*calls.lock().expect("no panic"), [false, true]);
     }
+}
+
+/// Servers count such failures, and lock users out.
+#[test]
+fn a_token_that_is_the_same_is_not_sent_again() {
+    let server = LocalServer::new();
+    server.answer("AUTH", "535 5.7.3 Authentication unsuccessful", Some(1));
+    let builder = builder(&server).oauth("me@a.example", |_| async { Ok("a-token".into()) });
+    let error = block_on(builder.build().expect("a mailer").send(message())).unwrap_err();
+    assert_eq!(error.reply().map(|reply| reply.code()), Some(535));
+    assert_eq!((error.attempts(), server.connections()), (1, 1));
+    assert_eq!(server.answers_left(), 0);
 }
 
 #[test]

@@ -9,4 +9,5 @@ mod errors;
 mod headers;
 mod limits;
 mod messages;
+mod servers;
 mod support;

@@ -6,10 +6,12 @@ const MAIL: &str = "From: Me <me@x.example>\nTo: a@b.example,\n\tc@d.example\nBc
 
 fn read(mail: &str) -> (Option<String>, Vec<String>) {
     let read = HeaderAddresses::read(mail.as_bytes()).expect("a header");
-    let texts = read.recipients.iter().map(ToString::to_string);
+    let (sender, recipients) = (read.sender(), read.recipients());
+    let recipients = recipients.expect("recipients").into_iter();
+    let sender = sender.expect("a sender").map(|address| address.to_string());
     (
-        read.sender.map(|address| address.to_string()),
-        texts.collect(),
+        sender,
+        recipients.map(|address| address.to_string()).collect(),
     )
 }
 
@@ -44,6 +46,46 @@ fn a_mail_that_is_sent_again_goes_to_those_it_is_sent_again_to() {
     let (sender, recipients) = read(&again);
     assert_eq!(sender.as_deref(), Some("r@s.example"));
     assert_eq!(recipients, ["t@u.example"]);
+}
+
+/// RFC 5322 section 3.6.6: they are put in front, each time anew.
+#[test]
+fn the_topmost_resent_fields_alone_count() {
+    let last = "Resent-From: last@s.example\nResent-To: new@u.example\n";
+    let first = "Resent-From: first@s.example\nResent-To: old@u.example\nResent-Cc: c@u.example\n";
+    for between in [
+        "",
+        "Received: by x.example; Thu, 26 Nov 2026 10:00:00 +0000\n",
+        "X-A: b\n",
+    ] {
+        let (sender, recipients) = read(&format!("{last}{between}{first}{MAIL}"));
+        assert_eq!(sender.as_deref(), Some("last@s.example"), "{between}");
+        assert_eq!(recipients, ["new@u.example"], "{between}");
+    }
+    // In another order, behind what a server put on top, and in another case.
+    let turned = "RESENT-TO: new@u.example\nresent-from: last@s.example\n";
+    let (sender, recipients) = read(&format!("Received: by y.example\n{turned}{first}{MAIL}"));
+    assert_eq!(sender.as_deref(), Some("last@s.example"));
+    assert_eq!(recipients, ["new@u.example"]);
+    // One that names nobody sends nothing again.
+    let (sender, recipients) = read(&format!("Resent-Date: x\n{MAIL}"));
+    assert_eq!(
+        (sender.as_deref(), recipients.len()),
+        (Some("me@x.example"), 3)
+    );
+}
+
+/// Who needs one only is not kept from it by the other.
+#[test]
+fn sender_and_recipients_are_read_apart() {
+    let mail = "From: nobody at all\nTo: a@b.example\n\n";
+    let read = HeaderAddresses::read(mail.as_bytes()).expect("a header");
+    assert!(read.sender().is_err());
+    assert_eq!(read.recipients().expect("recipients").len(), 1);
+    let mail = "From: me@x.example\nTo: nobody at all\n\n";
+    let read = HeaderAddresses::read(mail.as_bytes()).expect("a header");
+    assert!(read.sender().is_ok_and(|sender| sender.is_some()));
+    assert!(read.recipients().is_err());
 }
 
 #[test]
@@ -158,12 +200,13 @@ fn what_cannot_be_read_is_refused_by_its_field() {
         ("CC: root\n", "the CC field has"),
         (
             "Bcc: a@b..example\n",
-            "the Bcc field has no full address in place 1",
+            "the Bcc field is wrong in place 1: the domain of an address",
         ),
         ("From: <>\n", "the From field has"),
         ("To: a@b\rBcc: c@d\n\n", "the To field has"),
     ] {
-        let error = HeaderAddresses::read(mail.as_bytes()).unwrap_err();
+        let read = HeaderAddresses::read(mail.as_bytes()).expect("a header");
+        let error = read.sender().and(read.recipients()).unwrap_err();
         assert!(error.to_string().starts_with(why), "{error}");
     }
 }
