@@ -3,7 +3,7 @@
 
 use std::{fmt, io};
 use wasm_smtp_wasi::WasiSmtpError;
-use wasm_smtp_wasi::mailer::{Fate, MailerError, MailerErrorKind, Remedy, SendReport};
+use wasm_smtp_wasi::mailer::{Blame, Fate, MailerError, MailerErrorKind, Remedy, SendReport};
 use wasm_smtp_wasi::smtp_session::{Address, Delivery, Error, ErrorKind, Extension, Phase, Reply};
 use wasm_smtp_wasi::tls_pump::Error as TlsError;
 use wasm_smtp_wasi::wasi_net::{Error as NetError, ErrorKind as NetErrorKind};
@@ -132,26 +132,70 @@ impl Failure {
         if report.is_complete() {
             return None;
         }
-        let missed = report.fates().filter(|(_, fate)| **fate != Fate::Sent);
-        let maybe = report.fates().any(|(_, fate)| *fate == Fate::MaybeSent);
-        let permanent = |fate: &Fate| matches!(fate, Fate::Refused(reply) if reply.is_permanent());
-        let code = if maybe {
+        let missed = Missed::of(report.fates().map(|(_, fate)| fate));
+        let is_unknown = |fate: &Fate| matches!(fate, Fate::Refused(reply) if reply.is_permanent() && of_refusal(reply, Phase::Rcpt) == NOUSER);
+        let code = if missed.doubtful > 0 {
             IOERR
-        } else if report.fates().any(|(_, fate)| permanent(fate)) {
+        } else if report.fates().any(|(_, fate)| is_unknown(fate)) {
             NOUSER
         } else {
             UNAVAILABLE
         };
-        let all = report.fates().len();
-        let mut this = Self::new(
-            code,
-            format!(
-                "{} of {all} recipients did not get the mail, or not for certain: send it again to them alone",
-                missed.count()
-            ),
-        );
+        let mut this = Self::new(code, missed.sentence(report.fates().len()));
         this.details = details(report.fates());
         Some(this)
+    }
+}
+
+/// How many did not get a mail that others got, by what helps.
+#[derive(Default)]
+struct Missed {
+    refused: usize,
+    postponed: usize,
+    doubtful: usize,
+}
+
+impl Missed {
+    fn of<'a>(fates: impl Iterator<Item = &'a Fate>) -> Self {
+        let mut this = Self::default();
+        for fate in fates {
+            match fate {
+                Fate::Sent => {}
+                Fate::MaybeSent => this.doubtful += 1,
+                Fate::Refused(reply) if reply.is_permanent() => this.refused += 1,
+                _ => this.postponed += 1,
+            }
+        }
+        this
+    }
+
+    fn sentence(&self, all: usize) -> String {
+        let classes = [
+            (
+                self.refused,
+                "were refused for good: correct or leave them out",
+            ),
+            (self.postponed, "were put off: send it again to them alone"),
+            (
+                self.doubtful,
+                "may have got it: ask them before it is sent again",
+            ),
+        ];
+        let missed: usize = classes.iter().map(|(count, _)| count).sum();
+        let several = classes.into_iter().filter(|(count, _)| *count > 0);
+        let several = several.map(|(count, what)| match count {
+            1 => format!("1 {}", what.replacen("were", "was", 1)),
+            _ => format!("{count} {what}"),
+        });
+        let doubt = if self.doubtful > 0 {
+            ", or not for certain"
+        } else {
+            ""
+        };
+        format!(
+            "{missed} of {all} recipients did not get the mail{doubt}; {}",
+            several.collect::<Vec<_>>().join("; ")
+        )
     }
 }
 
@@ -248,10 +292,9 @@ fn of_session(error: &Error) -> u8 {
 }
 
 fn of_refusal(reply: &Reply, phase: Phase) -> u8 {
-    let policy = reply.code() == 530 || reply.enhanced().is_some_and(|status| status.subject == 7);
-    match phase {
-        Phase::Auth => NOPERM,
-        Phase::Rcpt if !policy => NOUSER,
+    match Blame::of(reply, phase) {
+        Blame::Credentials => NOPERM,
+        Blame::Recipient => NOUSER,
         _ => UNAVAILABLE,
     }
 }

@@ -9,7 +9,7 @@ use crate::settings::{Sender, Settings};
 use std::collections::HashSet;
 use std::io::{self, Read};
 use std::time::SystemTime;
-use wasm_smtp_wasi::mailer::{HeaderAddresses, complete_header};
+use wasm_smtp_wasi::mailer::{HeaderAddresses, MailerError, complete_header, remove_secrets};
 use wasm_smtp_wasi::smtp_session::{Address, Body, Envelope, Recipient};
 
 /// The most that is read: larger than any server takes, small enough for a
@@ -72,15 +72,22 @@ pub(crate) fn prepare(
     settings: &Settings,
     now: SystemTime,
 ) -> Result<Mail, Failure> {
-    let named = HeaderAddresses::read(&raw).map_err(|error| Failure::data(error.to_string()));
-    // A header that can't be read is of no account where nothing is taken from it.
-    let of_header = flags.recipients_from_headers || settings.sender == Sender::FromHeader;
-    let named = match named {
-        Ok(named) => Some(named),
-        Err(failure) if of_header => return Err(failure),
-        Err(_) => None,
+    let wrong = |error: MailerError| Failure::data(error.to_string());
+    let header = HeaderAddresses::read(&raw).map_err(wrong);
+    let of_header = header.as_ref().map(HeaderAddresses::sender);
+    // What can't be read is of no account where nothing is taken from it.
+    let of_header = match (of_header, &settings.sender) {
+        (Ok(sender), Sender::FromHeader) => sender.map_err(wrong)?,
+        (Ok(sender), _) => sender.ok().flatten(),
+        (Err(_), _) => None,
     };
-    let of_header = named.as_ref().and_then(|named| named.sender.clone());
+    let named = match header {
+        Ok(header) if flags.recipients_from_headers => header.recipients().map_err(wrong)?,
+        Err(failure) if flags.recipients_from_headers || settings.sender == Sender::FromHeader => {
+            return Err(failure);
+        }
+        _ => Vec::new(),
+    };
     let envelope = match &settings.sender {
         Sender::Null => Envelope::null_sender(),
         Sender::Address(address) => Envelope::new(address.clone()),
@@ -105,6 +112,8 @@ pub(crate) fn prepare(
         None => envelope,
     };
     let content = if flags.raw {
+        let mut raw = raw;
+        remove_secrets(&mut raw);
         raw
     } else {
         let sender = envelope.sender().or(of_header.as_ref());
@@ -117,9 +126,7 @@ pub(crate) fn prepare(
 }
 
 /// Each once, those of the command line first.
-fn recipients(named: Option<HeaderAddresses>, flags: &Flags) -> Result<Vec<Address>, Failure> {
-    let named = named.filter(|_| flags.recipients_from_headers);
-    let named = named.map_or_else(Vec::new, |named| named.recipients);
+fn recipients(named: Vec<Address>, flags: &Flags) -> Result<Vec<Address>, Failure> {
     let mut seen = HashSet::new();
     let given = flags.recipients.iter().cloned().chain(named);
     let recipients: Vec<Address> = given.filter(|to| seen.insert(to.mailbox())).collect();
@@ -213,6 +220,30 @@ mod tests {
             read_text(odd, &["a@b.example"]).err().unwrap().exit_code(),
             65
         );
+    }
+
+    #[test]
+    fn a_from_that_cannot_be_read_is_of_no_account_behind_f() {
+        let odd = "From: \"(Cron Daemon)\" <root>\nTo: a@b.example\n\nx\n";
+        let mail = read_text(odd, &["-t", "-f", "me@x.example"]).unwrap();
+        assert_eq!(parts(&mail), ("me@x.example".into(), vec!["a@b.example"]));
+        let failure = read_text(odd, &["-t"]).err().unwrap();
+        assert!(
+            failure.to_string().starts_with("the From field"),
+            "{failure}"
+        );
+    }
+
+    #[test]
+    fn a_raw_mail_is_checked_and_counted_as_it_is_sent() {
+        let many = "person@list.example, ".repeat(60);
+        let mail = |bcc: &str| {
+            let text = format!("From: me@x.example\nTo: a@b.example\nBcc: {bcc}\n\nx\n");
+            read_text(&text, &["-t", "--raw"]).unwrap()
+        };
+        let (long, short) = (mail(&many), mail("y@z.example"));
+        assert_eq!(long.size(), short.size());
+        assert_eq!(long.content, b"From: me@x.example\nTo: a@b.example\n\nx\n");
     }
 
     #[test]

@@ -146,13 +146,17 @@ pub(crate) const FLAGS: &[Flag] = &[
     // sendmail's that have no meaning here.
     flag(&["-A"], "X", Does::Nothing, "which of sendmail's config files"),
     flag(&["-C"], "FILE", Does::Nothing, "sendmail's config file; see --config"),
+    flag(&["-c"], "", Does::Nothing, "an option of old sendmails"),
+    flag(&["-e"], "X", Does::Nothing, "how errors are told: -em, -ep, -eq"),
     flag(&["-G"], "", Does::Nothing, "the mail comes from a gateway"),
     flag(&["-L"], "TAG", Does::Nothing, "the tag in a log"),
     flag(&["-m"], "", Does::Nothing, "the sender stays among an alias' members"),
     flag(&["-n"], "", Does::Nothing, "no aliases"),
     flag(&["-O"], "OPTION=VALUE", Does::Nothing, "an option of sendmail's"),
     flag(&["-o"], "X", Does::Nothing, "an option of sendmail's, but for -oi"),
+    flag(&["-p"], "X", Does::Nothing, "the protocol by which the mail came"),
     flag(&["-U"], "", Does::Nothing, "the mail comes from a user"),
+    flag(&["-x"], "", Does::Nothing, "an option of AIX' sendmail"),
     // Refused.
     refused(&["-bs"], "SMTP on standard input",
         "there is no server here: give the mail on standard input with its recipients as arguments, or with -t"),

@@ -259,6 +259,12 @@ fn what_has_no_meaning_here_is_taken() {
         &["-oAhash:aliases"],
         &["-o", "em"],
         &["-U"],
+        &["-c"],
+        &["-em"],
+        &["-e", "q"],
+        &["-pSMTP"],
+        &["-p", "SMTP"],
+        &["-x"],
     ] {
         let mut all = args.to_vec();
         all.extend(["-t", "a@b"]);
