@@ -303,10 +303,17 @@ impl Error {
         struct Cause<'a>(&'a Error);
         impl fmt::Display for Cause<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.why(f)?;
-                match self.0.ehlo_refusal() {
-                    Some(reply) => write!(f, "; it refused EHLO: {reply}"),
-                    None => Ok(()),
+                match (self.0.ehlo_refusal(), self.0.kind()) {
+                    (Some(reply), ErrorKind::Unsupported(extension)) => {
+                        write!(
+                            f,
+                            "the server refuses EHLO, and so offers no {extension}: {reply}"
+                        )
+                    }
+                    (Some(reply), _) => {
+                        write!(f, "the server refuses EHLO, and so offers no AUTH: {reply}")
+                    }
+                    (None, _) => self.0.why(f),
                 }
             }
         }

@@ -209,6 +209,20 @@ impl Error {
         }
     }
 
+    /// Whether the same may succeed later: ends and failures of the stream, times that
+    /// ran out, and of the alerts internal_error and user_canceled, which are about the
+    /// peer's own state (RFC 8446 section 6). All others say that something has to be
+    /// changed, certificate_required and access_denied too, which TLS 1.3 sends after
+    /// the client's handshake is done.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::EndedInHandshake | Self::Truncated | Self::TimedOut { .. } | Self::Io(_) => true,
+            Self::Alert { alert } => matches!(alert.as_str(), "InternalError" | "UserCanceled"),
+            _ => false,
+        }
+    }
+
     /// `first`: what the peer said first, while it has not finished its
     /// handshake.
     pub(crate) fn from_rustls(failure: Failure, peer: &str, first: &[u8], upgraded: bool) -> Self {

@@ -275,6 +275,8 @@ fn of_token(error: &std::io::Error) -> u8 {
 
 fn of_session(error: &Error) -> u8 {
     match error.kind() {
+        // As a server that wants a client certificate and says so after the handshake.
+        ErrorKind::Io(error) if is_refused_by_tls(error) => PROTOCOL,
         _ if error.reply().is_some_and(Reply::is_transient) => TEMPFAIL,
         ErrorKind::Refused(reply) => of_refusal(reply, error.phase()),
         ErrorKind::NoRecipients => {
@@ -289,6 +291,13 @@ fn of_session(error: &Error) -> u8 {
         _ if error.is_transient() => TEMPFAIL,
         _ => UNAVAILABLE,
     }
+}
+
+fn is_refused_by_tls(error: &io::Error) -> bool {
+    let tls = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<TlsError>());
+    tls.is_some_and(|tls| !tls.is_transient())
 }
 
 fn of_refusal(reply: &Reply, phase: Phase) -> u8 {

@@ -19,6 +19,7 @@ use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use wasm_smtp_wasi::smtp_session::Mechanism;
 
 /// The environment's variable for the config file.
 pub(crate) const CONFIG_VARIABLE: &str = "WASI_SENDMAIL_CONFIG";
@@ -41,9 +42,13 @@ pub(crate) struct Settings {
     /// Wins over the URL's, as `proof` does.
     pub(crate) user: Option<Secret>,
     pub(crate) proof: Option<Credential>,
+    /// Wins over the URL's `?auth=`.
+    pub(crate) auth: Option<Mechanism>,
     /// Wins over the URL's `?ehlo=`.
     pub(crate) ehlo: Option<String>,
-    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) trust: Trust,
+    pub(crate) client_cert: Option<PathBuf>,
+    pub(crate) client_key: Option<PathBuf>,
     pub(crate) sender: Sender,
     /// How often one mail is tried.
     pub(crate) tries: u32,
@@ -53,6 +58,17 @@ pub(crate) struct Settings {
     pub(crate) rate: Option<u32>,
     /// For one mail in all.
     pub(crate) timeout: Option<Duration>,
+}
+
+/// Whom to take for the server.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Whom the bundled CAs vouch for.
+    Bundled,
+    /// Whom the CAs in this file vouch for.
+    CaFile(PathBuf),
+    /// Who has one of these public keys, by SHA-256.
+    Pins(Vec<[u8; 32]>),
 }
 
 /// What proves who the user is.
@@ -97,8 +113,20 @@ impl Settings {
             server: given.server,
             user: given.user,
             proof,
+            auth: given.auth,
             ehlo: given.ehlo,
-            ca_file: given.ca_file,
+            trust: match (given.pins, given.ca_file) {
+                (None, None) => Trust::Bundled,
+                (None, Some(file)) => Trust::CaFile(file),
+                (Some(pins), None) => Trust::Pins(pins),
+                (Some(_), Some(_)) => {
+                    return Err(Failure::config(
+                        "pin and ca-file both say whom to trust: leave one of them out",
+                    ));
+                }
+            },
+            client_cert: given.client_cert,
+            client_key: given.client_key,
             sender: given.sender.unwrap_or_default(),
             tries: given.tries.unwrap_or(if flags.several() { 3 } else { 1 }),
             connections: given.connections.unwrap_or(4),

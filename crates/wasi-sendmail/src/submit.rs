@@ -4,13 +4,14 @@ use crate::Failure;
 use crate::flags::Flags;
 use crate::many::progress::{Amount, Progress};
 use crate::message::Mail;
-use crate::settings::{Credential, Settings, first_line, read_file};
+use crate::settings::{Credential, Settings, Trust, first_line, read_file};
 use std::fmt::Write as _;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use wasm_smtp_wasi::mailer::{Event, Mailer, Message, Retry, SendReport, Verified};
-use wasm_smtp_wasi::smtp_session::{Extension, Speaker};
+use wasm_smtp_wasi::smtp_session::{Credentials, Extension, Mechanism, Speaker};
 use wasm_smtp_wasi::{ConnectOptions, WasiTarget};
 
 /// How many mails the rate is about.
@@ -24,6 +25,9 @@ where
     let wrong = |error| Failure::of_mailer(&error);
     let mut builder = Mailer::url(settings.server()?.expose()).map_err(wrong)?;
     match settings.login(builder.user())? {
+        None if settings.auth == Some(Mechanism::External) && builder.user().is_none() => {
+            builder = builder.credentials(Credentials::external());
+        }
         None => {}
         Some((user, Credential::Password(password))) => {
             builder = builder.password(user.expose(), password.expose());
@@ -36,15 +40,11 @@ where
             });
         }
     }
-    let mut options = ConnectOptions::new();
-    if let Some(path) = &settings.ca_file {
-        let pem = std::fs::read(path).map_err(|error| {
-            Failure::unreadable(format_args!("the CA file {}", path.display()), &error)
-        })?;
-        options = options.with_roots_pem(pem);
+    if let Some(mechanism) = settings.auth {
+        builder = builder.auth_mechanisms(&[mechanism]);
     }
     builder = builder
-        .connect_options(options)
+        .connect_options(connect_options(settings)?)
         .connections(settings.connections)
         .retry(Retry::default().attempts(settings.tries));
     if let Some(name) = &settings.ehlo {
@@ -65,6 +65,30 @@ where
         });
     }
     builder.build().map_err(wrong)
+}
+
+/// Whom the connection trusts, and what it shows.
+fn connect_options(settings: &Settings) -> Result<ConnectOptions, Failure> {
+    let read = |what: &str, path: &Path| {
+        let what = format!("the {what} {}", path.display());
+        std::fs::read(path).map_err(|error| Failure::unreadable(what, &error))
+    };
+    let options = ConnectOptions::new();
+    let options = match &settings.trust {
+        Trust::Bundled => options,
+        Trust::CaFile(path) => options.with_roots_pem(read("CA file", path)?),
+        Trust::Pins(pins) => options.with_pinned_spki(pins.iter().copied()),
+    };
+    match (&settings.client_cert, &settings.client_key) {
+        (None, None) => Ok(options),
+        (Some(certificate), Some(key)) => {
+            let chain = read("client certificate", certificate)?;
+            Ok(options.with_client_certificate_pem(chain, read("client key", key)?))
+        }
+        _ => Err(Failure::config(
+            "a client certificate and its key go together: give --client-cert FILE and --client-key FILE",
+        )),
+    }
 }
 
 /// From how many bytes on a mail is shown on its way.

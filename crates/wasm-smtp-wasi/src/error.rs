@@ -135,11 +135,7 @@ impl WasiSmtpError {
         }
         #[cfg(feature = "tls")]
         if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<tls_pump::Error>()) {
-            use tls_pump::Error as Tls;
-            return matches!(
-                tls,
-                Tls::EndedInHandshake | Tls::Truncated | Tls::TimedOut { .. } | Tls::Io(_)
-            );
+            return tls.is_transient();
         }
         matches!(
             self,

@@ -55,8 +55,9 @@ impl Mechanism {
         MECHANISMS.iter().map(|(mechanism, _)| *mechanism)
     }
 
-    /// The mechanism of that name, in any case.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    /// The mechanism of that name, in any case; `None` for one that is not known.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
         let named = |(_, known): &&(Self, &str)| name.eq_ignore_ascii_case(known);
         MECHANISMS
             .iter()

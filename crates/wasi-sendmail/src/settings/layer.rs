@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 use wasm_smtp_wasi::mailer::parse_addresses;
-use wasm_smtp_wasi::smtp_session::Address;
+use wasm_smtp_wasi::smtp_session::{Address, Mechanism};
 
 /// What can be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +18,12 @@ pub(crate) enum Setting {
     Password,
     PasswordFile,
     TokenFile,
+    Auth,
     Ehlo,
     CaFile,
+    Pin,
+    ClientCert,
+    ClientKey,
     From,
     Tries,
     Connections,
@@ -28,14 +32,18 @@ pub(crate) enum Setting {
 }
 
 impl Setting {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Server,
         Self::User,
         Self::Password,
         Self::PasswordFile,
         Self::TokenFile,
+        Self::Auth,
         Self::Ehlo,
         Self::CaFile,
+        Self::Pin,
+        Self::ClientCert,
+        Self::ClientKey,
         Self::From,
         Self::Tries,
         Self::Connections,
@@ -51,8 +59,12 @@ impl Setting {
             Self::Password => "password",
             Self::PasswordFile => "password-file",
             Self::TokenFile => "token-file",
+            Self::Auth => "auth",
             Self::Ehlo => "ehlo",
             Self::CaFile => "ca-file",
+            Self::Pin => "pin",
+            Self::ClientCert => "client-cert",
+            Self::ClientKey => "client-key",
             Self::From => "from",
             Self::Tries => "tries",
             Self::Connections => "connections",
@@ -115,8 +127,13 @@ pub(crate) struct Layer {
     pub(crate) server: Option<Secret>,
     pub(crate) user: Option<Secret>,
     pub(crate) proof: Option<Proof>,
+    pub(crate) auth: Option<Mechanism>,
     pub(crate) ehlo: Option<String>,
     pub(crate) ca_file: Option<PathBuf>,
+    /// SHA-256 of public keys.
+    pub(crate) pins: Option<Vec<[u8; 32]>>,
+    pub(crate) client_cert: Option<PathBuf>,
+    pub(crate) client_key: Option<PathBuf>,
     pub(crate) sender: Option<Sender>,
     pub(crate) tries: Option<u32>,
     pub(crate) connections: Option<usize>,
@@ -139,8 +156,12 @@ impl Layer {
             Setting::Password => self.prove(Proof::Password(secret(value)?))?,
             Setting::PasswordFile => self.prove(Proof::PasswordFile(filled(value)?.into()))?,
             Setting::TokenFile => self.prove(Proof::TokenFile(filled(value)?.into()))?,
+            Setting::Auth => self.auth = Some(mechanism(value)?),
             Setting::Ehlo => self.ehlo = Some(host_name(value)?.to_owned()),
             Setting::CaFile => self.ca_file = Some(filled(value)?.into()),
+            Setting::Pin => self.pins = Some(pins(value)?),
+            Setting::ClientCert => self.client_cert = Some(filled(value)?.into()),
+            Setting::ClientKey => self.client_key = Some(filled(value)?.into()),
             Setting::From => self.sender = Some(sender(value)?),
             Setting::Tries => self.tries = Some(number(value, 1..=20)?),
             Setting::Connections => self.connections = Some(number(value, 1..=64)? as usize),
@@ -159,8 +180,12 @@ impl Layer {
             server: self.server.or(lower.server),
             user: self.user.or(lower.user),
             proof: self.proof.or(lower.proof),
+            auth: self.auth.or(lower.auth),
             ehlo: self.ehlo.or(lower.ehlo),
             ca_file: self.ca_file.or(lower.ca_file),
+            pins: self.pins.or(lower.pins),
+            client_cert: self.client_cert.or(lower.client_cert),
+            client_key: self.client_key.or(lower.client_key),
             sender: self.sender.or(lower.sender),
             tries: self.tries.or(lower.tries),
             connections: self.connections.or(lower.connections),
@@ -213,6 +238,27 @@ fn host_name(value: &str) -> Result<&str, String> {
     } else {
         Err("has to be a host's name or an address in [ ]".into())
     }
+}
+
+fn mechanism(value: &str) -> Result<Mechanism, String> {
+    Mechanism::named(value).ok_or_else(|| {
+        "has to be a mechanism of AUTH, as PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS, OAUTHBEARER, XOAUTH2 or EXTERNAL".into()
+    })
+}
+
+/// One or several, in hexadecimal digits, as `sha256sum` and `openssl dgst` write them.
+fn pins(value: &str) -> Result<Vec<[u8; 32]>, String> {
+    let pin = |text: &str| {
+        let digits: Vec<_> = text.trim().bytes().filter(|b| *b != b':').collect();
+        let value = |digit: u8| char::from(digit).to_digit(16);
+        let byte = |pair: &[u8]| u8::try_from(value(pair[0])? * 16 + value(*pair.get(1)?)?).ok();
+        let bytes: Option<Vec<_>> = digits.chunks(2).map(byte).collect();
+        bytes?.try_into().ok()
+    };
+    let pins: Option<Vec<_>> = value.split(',').map(pin).collect();
+    pins.ok_or_else(|| {
+        "has to be the SHA-256 of the server's public key in 64 hexadecimal digits, or several with commas between".into()
+    })
 }
 
 fn number(value: &str, range: RangeInclusive<u32>) -> Result<u32, String> {

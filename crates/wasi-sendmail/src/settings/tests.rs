@@ -74,8 +74,15 @@ fn shown(settings: &Settings, setting: Setting) -> String {
                 Credential::TokenFile(file) => path(file),
             })
         }
+        Setting::Auth => settings.auth.map(|auth| auth.to_string()),
         Setting::Ehlo => settings.ehlo.clone(),
-        Setting::CaFile => settings.ca_file.as_deref().map(path),
+        Setting::CaFile | Setting::Pin => match &settings.trust {
+            Trust::Bundled => None,
+            Trust::CaFile(file) => Some(path(file)),
+            Trust::Pins(pins) => Some(pins.iter().flatten().map(|b| format!("{b:02x}")).collect()),
+        },
+        Setting::ClientCert => settings.client_cert.as_deref().map(path),
+        Setting::ClientKey => settings.client_key.as_deref().map(path),
         Setting::From => match &settings.sender {
             Sender::FromHeader => None,
             Sender::Null => Some("<>".into()),
@@ -95,11 +102,57 @@ fn shown(settings: &Settings, setting: Setting) -> String {
 fn values(setting: Setting) -> [&'static str; 3] {
     match setting {
         Setting::From => ["flag@x", "environment@x", "file@x"],
+        Setting::Auth => ["PLAIN", "LOGIN", "SCRAM-SHA-256"],
+        Setting::Pin => [
+            "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+            "10112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+            "20112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+        ],
         Setting::Tries | Setting::Connections | Setting::Rate | Setting::Timeout => {
             ["11", "12", "13"]
         }
         _ => ["flag", "environment", "file"],
     }
+}
+
+#[test]
+fn a_pin_is_64_digits_and_stands_alone() {
+    let digits = "00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff";
+    let pairs: Vec<_> = digits
+        .as_bytes()
+        .chunks(2)
+        .map(String::from_utf8_lossy)
+        .collect();
+    let several = format!("{digits},{}", pairs.join(":"));
+    let settings = world().arg(&format!("--pin={several}")).settings().unwrap();
+    let Trust::Pins(pins) = settings.trust else {
+        panic!("two pins")
+    };
+    assert!(pins.len() == 2 && pins[0] == pins[1] && pins[0][1] == 0x11);
+    for wrong in [
+        "",
+        "00",
+        &digits[1..],
+        &format!("{digits}00"),
+        &digits.replace('0', "x"),
+    ] {
+        let failure = world()
+            .config(format!("pin = {wrong}"))
+            .settings()
+            .unwrap_err();
+        assert_eq!(failure.exit_code(), 78, "{wrong}");
+    }
+    let both = world()
+        .arg("--ca-file=ca.pem")
+        .arg(&format!("--pin={digits}"));
+    let failure = both.settings().unwrap_err();
+    assert!(
+        failure.to_string().contains("leave one of them out"),
+        "{failure}"
+    );
+    let failure = world().variable("WASI_SENDMAIL_AUTH", "CRAM-MD5");
+    let failure = failure.settings().unwrap_err();
+    assert!(failure.to_string().contains("mechanism"), "{failure}");
 }
 
 #[test]

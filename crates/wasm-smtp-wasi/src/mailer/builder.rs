@@ -5,7 +5,7 @@ use super::rate::Rate;
 use super::server::{Security, Server, ServerUrl};
 use super::{Mailer, MailerError, Retry, Shared};
 use crate::{ConnectOptions, Phase, WasiTarget};
-use smtp_session::{Credentials, InvalidInput, Options, Speaker, Timeouts};
+use smtp_session::{Credentials, InvalidInput, Mechanism, Options, Speaker, Timeouts};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -37,6 +37,8 @@ enum Way {
 /// What every connection and mail needs to know.
 pub(super) struct Setup {
     pub(super) login: Login,
+    /// Of AUTH, these only.
+    pub(super) mechanisms: Option<Vec<Mechanism>>,
     pub(super) ehlo: Option<String>,
     pub(super) timeouts: Timeouts,
     pub(super) session: Options,
@@ -79,6 +81,7 @@ impl MailerBuilder {
             connections: 4,
             setup: Setup {
                 login: Login::None,
+                mechanisms: None,
                 ehlo: None,
                 timeouts: Timeouts::default(),
                 session: Options::default(),
@@ -129,9 +132,11 @@ impl MailerBuilder {
             user,
             password,
             ehlo,
+            auth,
         } = ServerUrl::parse(url)?;
         let mut this = Self::server(server);
         this.setup.ehlo = ehlo;
+        this.setup.mechanisms = auth.map(|auth| vec![auth]);
         (this.user, this.password) = (user, password);
         Ok(this)
     }
@@ -175,6 +180,13 @@ impl MailerBuilder {
         let source: TokenSource = Arc::new(move |fresh| Box::pin(source(fresh)));
         let user = user.to_owned();
         self.login = Some(Ok(Login::Tokens { user, source }));
+        self
+    }
+
+    /// Uses these mechanisms of AUTH only. Default: what the URL says, or the best that
+    /// the server offers and the credentials allow.
+    pub fn auth_mechanisms(mut self, mechanisms: &[Mechanism]) -> Self {
+        self.setup.mechanisms = Some(mechanisms.to_vec());
         self
     }
 

@@ -201,13 +201,25 @@ impl MailerError {
     pub fn is_transient(&self) -> bool {
         match &self.0.kind {
             MailerErrorKind::Connect(error) => error.is_transient(),
-            MailerErrorKind::Session(error) => error.is_transient(),
+            MailerErrorKind::Session(error) => match tls_error(error) {
+                Some(tls) => tls.is_transient(),
+                None => error.is_transient(),
+            },
             MailerErrorKind::TimedOut | MailerErrorKind::Token(_) => true,
             MailerErrorKind::Config(_)
             | MailerErrorKind::Message(_)
             | MailerErrorKind::Read(_)
             | MailerErrorKind::Closed => false,
         }
+    }
+}
+
+/// What TLS says, if that is why a session failed: some refusals come after the
+/// handshake.
+fn tls_error(error: &smtp_session::Error) -> Option<&TlsError> {
+    match error.kind() {
+        ErrorKind::Io(error) => error.get_ref()?.downcast_ref(),
+        _ => None,
     }
 }
 

@@ -186,11 +186,14 @@ impl Link {
     ) -> Result<Option<Credentials>, MailerError> {
         match &setup.login {
             Login::None => Ok(None),
-            Login::Credentials(credentials) => self.prove(credentials).await.map(|()| None),
+            Login::Credentials(credentials) => {
+                let credentials = only(credentials.clone(), setup);
+                self.prove(&credentials).await.map(|()| None)
+            }
             Login::Tokens { user, source } => {
                 let token = |fresh| token(source(fresh), setup, until);
                 let first = token(false).await?;
-                let refused = match self.prove(&credentials(user, &first)?).await {
+                let refused = match self.prove(&credentials(user, &first, setup)?).await {
                     Err(error) if error.reply().is_some_and(|reply| reply.code() == 535) => error,
                     done => return done.map(|()| None),
                 };
@@ -199,7 +202,7 @@ impl Link {
                 if fresh == first {
                     return Err(refused);
                 }
-                let fresh = credentials(user, &fresh)?;
+                let fresh = credentials(user, &fresh, setup)?;
                 match self.prove(&fresh).await {
                     Err(error) if is_lost(&error) => Ok(Some(fresh)),
                     done => done.map(|()| None),
@@ -275,9 +278,18 @@ async fn token(
     token.map_err(|error| MailerError::new(MailerErrorKind::Token(error)))
 }
 
-fn credentials(user: &str, token: &str) -> Result<Credentials, MailerError> {
+fn credentials(user: &str, token: &str, setup: &Setup) -> Result<Credentials, MailerError> {
     let credentials = Credentials::oauth_token(user, token);
-    credentials.map_err(|wrong| MailerError::config(wrong.to_string()))
+    let credentials = credentials.map_err(|wrong| MailerError::config(wrong.to_string()))?;
+    Ok(only(credentials, setup))
+}
+
+/// By the mechanisms that were asked for.
+fn only(credentials: Credentials, setup: &Setup) -> Credentials {
+    match &setup.mechanisms {
+        Some(mechanisms) => credentials.only(mechanisms),
+        None => credentials,
+    }
 }
 
 /// Connects, or does TLS, in its time.

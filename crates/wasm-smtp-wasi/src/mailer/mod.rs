@@ -156,7 +156,7 @@ impl Mailer {
     ///   port 25, for a server in the same machine or behind a tunnel
     ///
     /// Another port stands behind the host. `?ehlo=NAME` gives the name of this
-    /// host. Reserved characters of user and password are percent-encoded: `@` is
+    /// host, `?auth=MECHANISM` that of AUTH. Reserved characters of user and password are percent-encoded: `@` is
     /// `%40`, `:` is `%3A`.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use super::MailerError;
 use fluent_uri::Uri;
 use fluent_uri::component::Host;
 use fluent_uri::pct_enc::{EStr, Encoder};
+use smtp_session::Mechanism;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -48,6 +49,7 @@ pub(super) struct ServerUrl {
     pub(super) user: Option<String>,
     pub(super) password: Option<String>,
     pub(super) ehlo: Option<String>,
+    pub(super) auth: Option<Mechanism>,
 }
 
 /// Without the user and the password.
@@ -68,9 +70,9 @@ const HOST: &str = "the server URL has a host that is no text";
 const NO_HOST: &str = "the server URL names no host";
 const PORT: &str = "the server URL has a port that is not between 1 and 65535";
 const USER: &str = "the server URL has a user or password that is no UTF-8 text";
-const TAIL: &str =
-    "the server URL goes on after the host: only ?ehlo=NAME and ?starttls= may follow";
-const OPTION: &str = "the server URL has an unknown option behind ?: ehlo=NAME and, with smtp://, starttls=required are known";
+const TAIL: &str = "the server URL goes on after the host: only ?ehlo=NAME, ?auth=MECHANISM and ?starttls= may follow";
+const OPTION: &str = "the server URL has an unknown option behind ?: ehlo=NAME, auth=MECHANISM and, with smtp://, starttls=required are known";
+const AUTH: &str = "the server URL names an unknown mechanism of AUTH: write ?auth=PLAIN, LOGIN, SCRAM-SHA-256 or the like";
 impl ServerUrl {
     pub(super) fn parse(url: &str) -> Result<Self, MailerError> {
         Self::read(url).map_err(MailerError::config)
@@ -105,7 +107,8 @@ impl ServerUrl {
         if !matches!(uri.path().as_str(), "" | "/") || uri.fragment().is_some() {
             return Err(TAIL);
         }
-        let (security, ehlo) = options(uri.query(), security)?;
+        let options = Options::read(uri.query(), security)?;
+        let security = options.security;
         let port = match authority.port().map(EStr::as_str) {
             None | Some("") => security.port(),
             Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or(PORT)?,
@@ -118,28 +121,40 @@ impl ServerUrl {
             },
             user,
             password,
-            ehlo,
+            ehlo: options.ehlo,
+            auth: options.auth,
         })
     }
 }
 
 /// What stands behind the question mark.
-fn options<E: Encoder>(
-    query: Option<&EStr<E>>,
+struct Options {
     security: Security,
-) -> Result<(Security, Option<String>), &'static str> {
-    let (mut ehlo, mut never) = (None, false);
-    for pair in query.iter().flat_map(|query| query.split('&')) {
-        let (key, value) = pair.split_once('=').ok_or(OPTION)?;
-        match (key.as_str(), decode(value).ok_or(OPTION)?.as_str()) {
-            ("ehlo", name) if !name.is_empty() => ehlo = Some(name.to_owned()),
-            ("starttls", "required") if security == Security::StartTls => {}
-            ("starttls", "never") if security == Security::StartTls => never = true,
-            _ => return Err(OPTION),
+    ehlo: Option<String>,
+    auth: Option<Mechanism>,
+}
+
+impl Options {
+    fn read<E: Encoder>(query: Option<&EStr<E>>, security: Security) -> Result<Self, &'static str> {
+        let mut this = Self {
+            security,
+            ehlo: None,
+            auth: None,
+        };
+        for pair in query.iter().flat_map(|query| query.split('&')) {
+            let (key, value) = pair.split_once('=').ok_or(OPTION)?;
+            match (key.as_str(), decode(value).ok_or(OPTION)?.as_str()) {
+                ("ehlo", name) if !name.is_empty() => this.ehlo = Some(name.to_owned()),
+                ("auth", name) => this.auth = Some(Mechanism::named(name).ok_or(AUTH)?),
+                ("starttls", "required") if security == Security::StartTls => {}
+                ("starttls", "never") if security == Security::StartTls => {
+                    this.security = plaintext()?;
+                }
+                _ => return Err(OPTION),
+            }
         }
+        Ok(this)
     }
-    let security = if never { plaintext()? } else { security };
-    Ok((security, ehlo))
 }
 
 #[cfg(feature = "plaintext-only")]
@@ -186,6 +201,8 @@ mod tests {
         assert_eq!((url.server, url.user), (server, None));
         assert_eq!(url.ehlo.as_deref(), Some("me.example"));
         assert_eq!(parse("smtp://h").server.port, 587);
+        let auth = parse("smtps://h?auth=scram-sha-256&ehlo=me").auth;
+        assert_eq!(auth, Some(Mechanism::ScramSha256));
     }
 
     #[cfg(feature = "plaintext-only")]
@@ -233,6 +250,8 @@ mod tests {
             ("smtps://u:secret@h?starttls=required", OPTION),
             ("smtps://u:secret@h?starttls=never", OPTION),
             ("smtps://h?ehlo=", OPTION),
+            ("smtps://h?auth=", AUTH),
+            ("smtps://h?auth=CRAM-MD5", AUTH),
             ("smtps://u:%ff@h", USER),
             ("smtps://%ff.example", HOST),
         ] {

@@ -6,9 +6,10 @@ use smtp_test_server::memory::Stream;
 use smtp_test_server::{Asked, Deviation, END, GREETING, Rules, Server};
 use std::collections::HashMap;
 use wasm_smtp_wasi::mailer::{
-    BoxFuture, Connect, Connection, Fate, LocalServer, Mailer, MailerBuilder, Message, Retry,
+    BoxFuture, Connect, Connection, Fate, LocalServer, Mailer, MailerBuilder, Message, Remedy,
+    Retry,
 };
-use wasm_smtp_wasi::smtp_session::{Delivery, Security};
+use wasm_smtp_wasi::smtp_session::{Delivery, Mechanism, Security};
 use wasm_smtp_wasi::{WasiSmtpError, block_on};
 
 /// A server that may have any rules and deviations.
@@ -295,4 +296,29 @@ fn a_status_says_whose_a_452_is() {
     assert!(!report.is_complete());
     assert_eq!((report.attempts(), server.mails().len()), (1, 1));
     assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn a_mechanism_that_is_asked_for_is_the_only_one() {
+    let server = scripted(
+        Rules::default().offer(["AUTH PLAIN LOGIN XOAUTH2 OAUTHBEARER"]),
+        |_| None,
+    );
+    let send = |builder: MailerBuilder, mechanism| {
+        let mailer = builder.auth_mechanisms(&[mechanism]).build();
+        block_on(mailer.expect("a mailer").send(message()))
+    };
+    let token = |_| async { Ok("a-token".to_owned()) };
+    let sent = send(over(&server).oauth("me", token), Mechanism::XOAuth2);
+    assert!(sent.is_ok_and(|report| report.is_complete()));
+    let sent = send(over(&server).password("me", "secret"), Mechanism::Login);
+    assert!(sent.is_ok_and(|report| report.is_complete()));
+    let error = send(over(&server).password("me", "secret"), Mechanism::XOAuth2);
+    assert_eq!(error.unwrap_err().remedy(), Some(&Remedy::OtherCredentials));
+    let names = server.see(|seen| {
+        let lines = seen.starting("AUTH ").into_iter();
+        let names = lines.filter_map(|line| line.split(' ').nth(1));
+        names.map(str::to_owned).collect::<Vec<_>>()
+    });
+    assert_eq!(names, ["XOAUTH2", "LOGIN"]);
 }
