@@ -23,13 +23,55 @@ use message::Mail;
 use settings::{Settings, Sources};
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Read};
+use std::io::{IsTerminal as _, Read, Write};
 use std::time::{Instant, SystemTime};
 use wasm_smtp_wasi::{WasiTarget, block_on};
 
+/// What a run has to say on standard output.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Output {
+    text: String,
+    /// Nothing else was asked for.
+    is_all: bool,
+}
+
+impl Output {
+    /// Nothing but this was asked for.
+    fn all(text: String) -> Self {
+        Self { text, is_all: true }
+    }
+
+    /// A mail was asked for, whatever is said of it.
+    fn beside(text: String) -> Self {
+        let is_all = false;
+        Self { text, is_all }
+    }
+
+    /// What is said.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Says it.
+    ///
+    /// # Errors
+    ///
+    /// It can't be written, and nothing but that was asked for (`EX_IOERR`). What
+    /// became of a mail does not depend on who hears of it.
+    pub fn write(&self, to: &mut dyn Write) -> Result<(), Failure> {
+        let written = to.write_all(self.text.as_bytes()).and_then(|()| to.flush());
+        match written {
+            Err(error) if self.is_all => Err(Failure::io(format!(
+                "cannot write to standard output ({error}): give it somewhere to go"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Submits what the command line asks for: `args` are the command's arguments, the
-/// program's name first; `input` is the mail, where it is read from there. Returns
-/// what to print on standard output.
+/// program's name first; `input` is the mail, where it is read from there.
 ///
 /// # Errors
 ///
@@ -37,12 +79,12 @@ use wasm_smtp_wasi::{WasiTarget, block_on};
 pub fn run(
     args: impl IntoIterator<Item = OsString>,
     input: &mut dyn Read,
-) -> Result<String, Failure>
+) -> Result<Output, Failure>
 where
     for<'a> (): WasiTarget<'a>,
 {
     let flags = match Flags::parse(args)? {
-        Action::Print(text) => return Ok(text),
+        Action::Print(text) => return Ok(Output::all(text)),
         Action::Submit(flags) => flags,
     };
     let sources = Sources {
@@ -55,10 +97,13 @@ where
             let mailer = submit::mailer(&settings, &flags)?;
             let verified = block_on(mailer.verify());
             let verified = verified.map_err(|error| Failure::of_mailer(&error))?;
-            Ok(submit::describe_server(&verified))
+            Ok(Output::all(submit::describe_server(&verified)))
         }
         _ if flags.several() => many(&flags, &settings),
-        Mode::DryRun => Ok(describe(&message::read(input, &flags, &settings)?)),
+        Mode::DryRun => {
+            let mail = message::read(input, &flags, &settings)?;
+            Ok(Output::all(describe(&mail)))
+        }
         Mode::Submit => {
             // What is wrong with the settings is said before the mail is read.
             let mailer = submit::mailer(&settings, &flags)?;
@@ -66,16 +111,16 @@ where
             // The conversation and a bar would write over each other.
             let shown = std::io::stderr().is_terminal() && !flags.verbose;
             let report = block_on(submit::submit(&mailer, mail, shown))?;
-            Ok(match flags.verbose {
+            Ok(Output::beside(match flags.verbose {
                 true => submit::describe(&report),
                 false => String::new(),
-            })
+            }))
         }
     }
 }
 
 /// Sends the mails of a folder or an mbox, or says what would be sent.
-fn many(flags: &Flags, settings: &Settings) -> Result<String, Failure>
+fn many(flags: &Flags, settings: &Settings) -> Result<Output, Failure>
 where
     for<'a> (): WasiTarget<'a>,
 {
@@ -85,7 +130,7 @@ where
         Mails::StandardInput => unreachable!("it is one mail"),
     };
     if flags.mode == Mode::DryRun {
-        return look_through(mails, flags, settings);
+        return look_through(mails, flags, settings).map(Output::all);
     }
     let mailer = submit::mailer(settings, flags)?;
     let journal = flags.journal().expect("several mails have one");
@@ -99,7 +144,7 @@ where
         .expect("writing into memory does not fail");
     let text = String::from_utf8_lossy(&text).into_owned();
     match failure {
-        None => Ok(text),
+        None => Ok(Output::beside(text)),
         Some(failure) => Err(failure.with_details(text.lines())),
     }
 }

@@ -5,20 +5,22 @@ use std::process::ExitCode;
 
 #[cfg(any(all(target_os = "wasi", target_env = "p2"), debug_assertions))]
 fn main() -> ExitCode {
-    let code = match wasi_sendmail::run(std::env::args_os(), &mut std::io::stdin().lock()) {
-        Ok(text) => {
-            print!("{text}");
-            0
-        }
-        Err(failure) => {
-            eprintln!("wasi-sendmail: {failure}");
-            for detail in failure.details() {
-                eprintln!("  {detail}");
-            }
-            failure.exit_code()
-        }
-    };
+    let output = wasi_sendmail::run(std::env::args_os(), &mut std::io::stdin().lock());
+    let written = output.and_then(|output| output.write(&mut std::io::stdout()));
+    let code = written.map_or_else(|failure| tell(&failure), |()| 0);
     exit(code)
+}
+
+/// Says why, as far as anybody can hear it: `eprintln!` would panic.
+#[cfg(any(all(target_os = "wasi", target_env = "p2"), debug_assertions))]
+fn tell(failure: &wasi_sendmail::Failure) -> u8 {
+    use std::io::Write as _;
+    let mut stderr = std::io::stderr();
+    let _ = writeln!(stderr, "wasi-sendmail: {failure}");
+    for detail in failure.details() {
+        let _ = writeln!(stderr, "  {detail}");
+    }
+    failure.exit_code()
 }
 
 /// WASI 0.2's `exit` knows success and failure only, and that is what the

@@ -6,7 +6,7 @@ use crate::many::progress::{Amount, Progress};
 use crate::message::Mail;
 use crate::settings::{Credential, Settings, Trust, first_line, read_file};
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -58,10 +58,9 @@ where
     }
     if flags.verbose {
         builder = builder.transcript(|speaker, line| {
-            eprintln!(
-                "{} {line}",
-                if speaker == Speaker::Client { ">" } else { "<" }
-            );
+            let mark = if speaker == Speaker::Client { ">" } else { "<" };
+            // Who can't hear it still gets the mail sent.
+            let _ = writeln!(io::stderr(), "{mark} {line}");
         });
     }
     builder.build().map_err(wrong)

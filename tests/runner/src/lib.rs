@@ -88,6 +88,7 @@ pub struct Guest {
     stdin: Vec<u8>,
     inherit_stdio: bool,
     limit: Option<Duration>,
+    output_len: usize,
 }
 
 /// Who runs a network guest's futures, as its first argument names it.
@@ -110,6 +111,7 @@ impl Guest {
             stdin: Vec::new(),
             inherit_stdio: false,
             limit: Some(Duration::from_secs(30)),
+            output_len: OUTPUT_LEN,
         }
     }
 
@@ -173,6 +175,14 @@ impl Guest {
         self
     }
 
+    /// How many bytes it can write to each of its standard output and error: behind
+    /// them each fails.
+    #[must_use]
+    pub fn output_len(mut self, len: usize) -> Self {
+        self.output_len = len;
+        self
+    }
+
     /// When it is ended; `None` for never.
     #[must_use]
     pub fn limit(mut self, limit: Option<Duration>) -> Self {
@@ -200,8 +210,8 @@ impl Guest {
     /// What the host keeps for it, and what it will have printed.
     fn state(&self) -> (State, Printed) {
         let printed = Printed {
-            stdout: MemoryOutputPipe::new(OUTPUT_LEN),
-            stderr: MemoryOutputPipe::new(OUTPUT_LEN),
+            stdout: MemoryOutputPipe::new(self.output_len),
+            stderr: MemoryOutputPipe::new(self.output_len),
         };
         let mut wasi = self.wasi();
         if self.inherit_stdio {

@@ -18,8 +18,8 @@ const CHECK_TIME: Duration = Duration::from_secs(10);
 pub(super) enum Another {
     /// The one before was lost, with nothing sent.
     AsBefore,
-    /// The one before took so many mails, and maybe no more.
-    Fresh { taken: u32 },
+    /// The one before was used for so many mails, and maybe is for no more.
+    Fresh { before: u32 },
     /// BDAT is not known on it.
     WithoutBdat,
 }
@@ -120,8 +120,8 @@ impl Mailer {
                 Ok(()) => true,
                 Err(Failed { error, .. }) => is_of_recipients(error),
             };
-            if let (Another::Fresh { taken }, true) = (another, is_shown) {
-                lock(&self.0.pool).learned.takes_in_a_session(taken);
+            if let (Another::Fresh { before }, true) = (another, is_shown) {
+                lock(&self.0.pool).learned.takes_in_a_session(before);
             }
             match sent {
                 Ok(()) => return Ok(Step::Done),
@@ -187,6 +187,7 @@ impl Mailer {
             };
             let error = match sent {
                 Ok(receipt) => {
+                    link.has_carried = true;
                     job.taken(receipt);
                     let goes_on = link.session.is_usable() && link.mails < mails_max;
                     if goes_on && job.has_rest_at_once() {
@@ -221,11 +222,11 @@ impl Mailer {
         job: &mut Job,
         has_news: bool,
     ) -> Option<Another> {
-        let taken = link.mails - 1;
+        let before = link.mails - 1;
         let is_lost = is_loss(error.kind()) && error.delivery() == Delivery::NotSent;
         match error.kind() {
             ErrorKind::BdatUnknown(_) if link.may_use_bdat() => Some(Another::WithoutBdat),
-            ErrorKind::Refused(reply) if taken > 0 && reply.is_transient() => {
+            ErrorKind::Refused(reply) if link.has_carried && reply.is_transient() => {
                 let is_of_mail = match error.phase() {
                     Phase::Mail | Phase::DataInitiation | Phase::DataBlock => true,
                     Phase::DataTermination => link.uses_bdat(),
@@ -233,10 +234,10 @@ impl Mailer {
                 };
                 // Who names a time or greylists means this mail, not the session.
                 let is_full = is_of_mail && self.0.setup.retry.wanted_by(reply).is_none();
-                (is_full && job.may_change_for_full()).then_some(Another::Fresh { taken })
+                (is_full && job.may_change_for_full()).then_some(Another::Fresh { before })
             }
             ErrorKind::Closing(_) if has_news && is_lost => Some(Another::AsBefore),
-            _ => (taken > 0 && is_lost).then_some(Another::AsBefore),
+            _ => (before > 0 && is_lost).then_some(Another::AsBefore),
         }
     }
 

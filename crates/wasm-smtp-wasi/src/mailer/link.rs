@@ -24,6 +24,8 @@ pub(super) struct Link {
     /// When its last operation ended.
     pub(super) used: Instant,
     pub(super) mails: u32,
+    /// The server took one of them.
+    pub(super) has_carried: bool,
     /// What was learnt of the server when it was opened.
     learned: Learned,
 }
@@ -135,6 +137,7 @@ impl Link {
             opened: now,
             used: now,
             mails: 0,
+            has_carried: false,
             learned,
         }
     }

@@ -136,7 +136,7 @@ fn every_error_of_tls_pump_is_documented_and_tested() {
 #[test]
 fn every_error_of_smtp_session_is_documented_and_tested() {
     let source = read("crates/smtp-session/src/error.rs");
-    let tests = ["auth", "connections", "failures"]
+    let tests = ["auth", "connections", "content", "failures"]
         .map(|name| read(&format!("crates/smtp-session/tests/it/{name}.rs")))
         .concat();
     assert_documented_and_tested(&source, "ErrorKind", &tests);

@@ -9,6 +9,7 @@ mod folder;
 mod killed;
 mod login;
 mod mbox;
+mod outputs;
 mod partial;
 mod settings;
 mod told;
