@@ -108,8 +108,13 @@ impl Reply {
             return;
         }
         let kept = len.saturating_sub(GAP.len());
-        let end = self.text.floor_char_boundary(kept - kept / 3);
-        let start = self.text.ceil_char_boundary(self.text.len() - kept / 3);
+        let (mut end, mut start) = (kept - kept / 3, self.text.len() - kept / 3);
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        while !self.text.is_char_boundary(start) {
+            start += 1;
+        }
         // Between words, so that no half of an address is left.
         let (before, after) = (&self.text[..end], &self.text[start..]);
         let end = before.rfind(char::is_whitespace).unwrap_or(end);

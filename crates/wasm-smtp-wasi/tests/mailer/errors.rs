@@ -72,45 +72,7 @@ fn each_refusal_names_what_helps() {
             Some(Remedy::OtherRecipient),
             "correct or leave out",
         ),
-        (
-            "RCPT",
-            "550 5.7.1 Helo command rejected: need a full name",
-            Some(Remedy::SetEhlo("[0.0.0.0]".into())),
-            "set ehlo",
-        ),
-        (
-            "RCPT",
-            "501 5.5.2 syntax error",
-            Some(Remedy::OtherRecipient),
-            "correct or leave out",
-        ),
-        (
-            "RCPT",
-            "550 5.7.1 Sender address rejected: unknown domain",
-            Some(Remedy::OtherSender),
-            "send from an address",
-        ),
-        (
-            "RCPT",
-            "550 5.7.60 no permission to send as this sender",
-            Some(Remedy::OtherSender),
-            "send from an address",
-        ),
-        (
-            "MAIL",
-            "550 5.4.5 daily quota exceeded",
-            None,
-            "daily quota",
-        ),
-        ("RCPT", "552 5.5.3 too many", None, "5.5.3 too many"),
-        ("RCPT", "554 5.7.1 on a list", None, "5.7.1 on a list"),
         (".", "554 5.6.0 spam", None, "554 5.6.0 spam"),
-        (
-            ".",
-            "550 5.1.8 bad return path",
-            Some(Remedy::OtherSender),
-            "send from an address",
-        ),
     ] {
         let error = refused(command, reply);
         assert_eq!(error.remedy(), remedy.as_ref(), "{error}");

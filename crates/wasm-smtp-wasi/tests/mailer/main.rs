@@ -1,6 +1,7 @@
 //! The mailer over a server in memory: what is tried again, what is reported, how
 //! connections are kept.
 
+mod blame;
 mod chance;
 mod connections;
 mod deliveries;
