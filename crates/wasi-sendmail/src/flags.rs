@@ -47,6 +47,8 @@ pub(crate) struct Flags {
     pub(crate) config: Option<PathBuf>,
     /// The flags' part of the settings.
     pub(crate) given: Layer,
+    /// -f with a name of this machine's, as cron gives it: the next source decides.
+    pub(crate) has_local_sender: bool,
     /// As given; [`Flags::journal`] knows the default.
     pub(crate) journal_file: Option<PathBuf>,
 }
@@ -144,6 +146,10 @@ impl Flags {
             Does::IgnoreDots => self.ignore_dots = true,
             Does::Set(Setting::From) if self.given.sender == Some(Sender::FromHeader) => {
                 return Err(two_senders());
+            }
+            Does::Set(Setting::From) if is_local_name(&value) => {
+                self.given.sender = None;
+                self.has_local_sender = true;
             }
             Does::Set(setting) => self.given.set(setting, &value).map_err(wrong)?,
             Does::SenderFromHeader => match self.given.sender {
@@ -274,6 +280,12 @@ fn hops(parser: &mut Parser) -> Result<(), Failure> {
             "-h takes sendmail's hop count, a number: give --help for help",
         ))
     }
+}
+
+/// Whether it is a local part alone.
+fn is_local_name(value: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"._-+".contains(&b);
+    value.starts_with(|c: char| c.is_ascii_alphanumeric()) && value.bytes().all(fits)
 }
 
 fn two_senders() -> Failure {

@@ -100,6 +100,12 @@ impl Settings {
             None => Layer::default(),
         };
         let given = flags.given.clone().or(environment).or(file);
+        if flags.has_local_sender && given.sender.is_none() {
+            let variable = Setting::From.variable();
+            return Err(Failure::usage(format_args!(
+                "-f has a name without a domain, which nobody completes: write name@domain, or set {variable}, or from in the config file, to a full address"
+            )));
+        }
         let proof = match given.proof {
             None => None,
             Some(Proof::Password(password)) => Some(Credential::Password(password)),

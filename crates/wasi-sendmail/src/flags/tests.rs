@@ -71,7 +71,9 @@ fn every_spelling_of_getopt_is_known() {
         assert_eq!(flags(null).given.sender, Some(Sender::Null), "{null:?}");
     }
     assert_eq!(flags(&[]).given.sender, None);
-    for wrong in ["root", "a@b, c@d", "a@b c@d"] {
+    let read = flags(&["-f", "root", "-t"]);
+    assert!(read.given.sender.is_none() && read.has_local_sender);
+    for wrong in ["ro ot", "a@b, c@d", "a@b c@d"] {
         assert!(refusal(&["-f", wrong]).starts_with("-f has "), "{wrong}");
     }
 }

@@ -365,6 +365,21 @@ fn wrong_lines_are_named_by_number_and_not_repeated() {
     assert!(refusal.contains("64 KiB"), "{refusal}");
 }
 
+/// cron of Fedora calls `sendmail -t -f root`.
+#[test]
+fn a_sender_without_a_domain_gives_way_to_a_full_one() {
+    let full = "robot@example.com";
+    let from = |world: World| world.arg("-f").arg("root").settings();
+    let settings = from(world().config(format!("from = {full}"))).unwrap();
+    assert_eq!(shown(&settings, Setting::From), full);
+    let settings = from(world().variable("WASI_SENDMAIL_FROM", full)).unwrap();
+    assert_eq!(shown(&settings, Setting::From), full);
+    let failure = from(world()).unwrap_err();
+    assert_eq!(failure.exit_code(), 64);
+    let sentence = failure.to_string();
+    assert!(sentence.contains("WASI_SENDMAIL_FROM"), "{sentence}");
+}
+
 #[test]
 fn a_value_may_hold_what_a_line_can() {
     let settings = world().config("\u{feff}password = a#b = c d\nehlo=me");

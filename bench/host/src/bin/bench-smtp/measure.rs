@@ -244,7 +244,7 @@ pub(crate) const MEASURES: &[Measure] = &[
         size: 1000,
         programs: SESSIONS,
         delay: true,
-        bars: &[Bar::Each(45.0)],
+        bars: &[Bar::Each(88.0)],
     },
     Measure {
         name: "session-sessions",
@@ -253,6 +253,6 @@ pub(crate) const MEASURES: &[Measure] = &[
         size: 1000,
         programs: SESSIONS,
         delay: false,
-        bars: &[Bar::Flights(5.0)],
+        bars: &[Bar::Flights(6.0)],
     },
 ];
