@@ -111,6 +111,8 @@ pub(crate) fn prepare(
         Some(id) => envelope.envelope_id(id),
         None => envelope,
     };
+    // In the user's lines, before others are added in front.
+    let wrong_line = Body::bytes(&raw).check().err();
     let content = if flags.raw {
         let mut raw = raw;
         remove_secrets(&mut raw);
@@ -119,9 +121,9 @@ pub(crate) fn prepare(
         let sender = envelope.sender().or(of_header.as_ref());
         complete_header(raw, sender, flags.full_name.as_deref(), now)
     };
-    Body::bytes(&content)
-        .check()
-        .map_err(|wrong| Failure::data(wrong.to_string()))?;
+    if let Err(wrong) = Body::bytes(&content).check() {
+        return Err(Failure::data(wrong_line.unwrap_or(wrong).to_string()));
+    }
     Ok(Mail { envelope, content })
 }
 
@@ -308,9 +310,12 @@ mod tests {
             ),
             (long.as_str(), "line 4 of the mail is longer than 998"),
         ] {
-            let failure = read_text(text, &["-t", "--raw"]).err().unwrap();
-            assert_eq!(failure.exit_code(), 65);
-            assert!(failure.to_string().starts_with(wrong), "{failure}");
+            // What is added in front does not count.
+            for args in [&["-t", "--raw"][..], &["-t"]] {
+                let failure = read_text(text, args).err().unwrap();
+                assert_eq!(failure.exit_code(), 65);
+                assert!(failure.to_string().starts_with(wrong), "{failure}");
+            }
         }
     }
 
