@@ -70,10 +70,17 @@ impl Places {
 
 impl Place<'_> {
     /// Gives it up for a longer while, because the server takes no connection beside
-    /// those that others use, or that are `idle`. False if there are none.
+    /// those that others use, or that are `idle`. False if there are none: then it was
+    /// no limit before either, and all that was given up comes back.
     pub(super) fn give_up(mut self, idle: usize, now: Instant) -> bool {
         let mut state = lock(&self.places.state);
-        if state.all == 1 || state.taken + idle == 1 {
+        if state.taken + idle == 1 {
+            let back = state.most - state.all;
+            (state.all, state.again) = (state.most, None);
+            self.places.permits.add_permits(back);
+            return false;
+        }
+        if state.all == 1 {
             return false;
         }
         state.all -= 1;
@@ -111,14 +118,14 @@ mod tests {
             assert_eq!(all(&places), 0);
         }
         assert_eq!(all(&places), 1);
-        // The last one stays, and one beside which there is no other.
+        // The last one stays.
         assert!(!take().give_up(5, start));
+        assert_eq!(all(&places), 1);
         places.try_more(start + FIRST_TRY);
         assert_eq!(all(&places), 1, "the second refusal came after the first");
         places.try_more(start + 2 * FIRST_TRY);
         places.try_more(start + 2 * FIRST_TRY);
         assert_eq!(all(&places), 2);
-        assert!(!take().give_up(0, start));
         let mut now = start + 2 * FIRST_TRY;
         for wait in [4, 8, 16, 32, 60, 60] {
             let _other = take();
@@ -129,5 +136,19 @@ mod tests {
             places.try_more(now);
             assert_eq!(all(&places), 1);
         }
+    }
+
+    /// As where the server is down.
+    #[test]
+    fn a_refusal_beside_which_nothing_works_is_no_limit() {
+        let places = Places::new(3);
+        let start = Instant::now();
+        let take = || block_on(places.take());
+        let (first, second, third) = (take(), take(), take());
+        assert!(second.give_up(0, start) && third.give_up(0, start));
+        assert!(!first.give_up(0, start));
+        assert_eq!(places.permits.available_permits(), 3);
+        assert!(!take().give_up(0, start));
+        assert_eq!(places.permits.available_permits(), 3);
     }
 }
