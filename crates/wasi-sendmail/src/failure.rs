@@ -227,8 +227,20 @@ fn of_refusals(fates: &[(&Address, &Fate)]) -> Option<u8> {
     permanent.map(|reply| of_refusal(reply, Phase::Rcpt)).min()
 }
 
-/// The flag that the server does not go along with.
+/// The flag that the server does not go along with, or that it misses.
 fn flag_in_the_way(error: &MailerError) -> Option<&'static str> {
+    let is_about_certificate = |alert: &str| {
+        let about = [
+            "Certificate",
+            "UnknownCA",
+            "AccessDenied",
+            "HandshakeFailure",
+        ];
+        about.iter().any(|word| alert.contains(word))
+    };
+    if matches!(tls_error(error), Some(TlsError::Alert { alert }) if is_about_certificate(alert)) {
+        return Some("--client-cert FILE and --client-key FILE");
+    }
     let MailerErrorKind::Session(error) = error.kind() else {
         return None;
     };
@@ -276,7 +288,7 @@ fn of_token(error: &std::io::Error) -> u8 {
 fn of_session(error: &Error) -> u8 {
     match error.kind() {
         // As a server that wants a client certificate and says so after the handshake.
-        ErrorKind::Io(error) if is_refused_by_tls(error) => PROTOCOL,
+        ErrorKind::Io(error) if tls_in(error).is_some_and(|tls| !tls.is_transient()) => PROTOCOL,
         _ if error.reply().is_some_and(Reply::is_transient) => TEMPFAIL,
         ErrorKind::Refused(reply) => of_refusal(reply, error.phase()),
         ErrorKind::NoRecipients => {
@@ -293,11 +305,20 @@ fn of_session(error: &Error) -> u8 {
     }
 }
 
-fn is_refused_by_tls(error: &io::Error) -> bool {
-    let tls = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<TlsError>());
-    tls.is_some_and(|tls| !tls.is_transient())
+/// What TLS said, in whichever layer it surfaced.
+fn tls_error(error: &MailerError) -> Option<&TlsError> {
+    match error.kind() {
+        MailerErrorKind::Connect(error) => tls_in(error.io_error()),
+        MailerErrorKind::Session(error) => match error.kind() {
+            ErrorKind::Io(error) => tls_in(error),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn tls_in(error: &io::Error) -> Option<&TlsError> {
+    error.get_ref()?.downcast_ref()
 }
 
 fn of_refusal(reply: &Reply, phase: Phase) -> u8 {

@@ -3,6 +3,7 @@
 //! asks of it.
 
 mod additions;
+mod client_certificate;
 mod envelope;
 mod fixture;
 mod folder;
