@@ -78,7 +78,7 @@ impl fmt::Display for CertificateErrorKind {
                 "its issuer is not trusted here; add the issuing CA's certificate to the roots if you trust it"
             }
             Self::IncompleteChain => {
-                "its issuer was not sent by the server and is not trusted here; the server's owner must send the intermediate certificates too, or, if the CA is your own, add it to the roots"
+                "its issuer was not sent by the server and is not trusted here; add the CA to the roots if it is your own, or else the server's owner must send the intermediate certificates too"
             }
             Self::SelfSigned => {
                 "it is self-signed; pin its key, or have a CA that is trusted here issue one"

@@ -123,7 +123,7 @@ const BAD: &[(Site, &str, &str, &str)] = &[
             ..below("of an unknown root that is not sent", &[])
         },
         "IncompleteChain",
-        "if the CA is your own, add it to the roots",
+        "add the CA to the roots if it is your own",
         "unknown ca",
     ),
     (
