@@ -20,8 +20,9 @@ mod tidy;
 mod tools;
 
 use std::ffi::OsString;
+use std::io::Read as _;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, ExitStatus};
 use xshell::Shell;
 
 fn main() -> ExitCode {
@@ -94,6 +95,17 @@ fn run(flags: flags::Xtask) -> anyhow::Result<ExitCode> {
         Task::GuestRun(run) => return guest::run(&run.args),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs it to its end; what it says on both of its streams goes into `said`, in the order
+/// in which it says it.
+fn whole_output(mut command: Command, said: &mut Vec<u8>) -> std::io::Result<ExitStatus> {
+    let (mut reader, writer) = std::io::pipe()?;
+    let mut child = command.stdout(writer.try_clone()?).stderr(writer).spawn()?;
+    // Its ends to write to: the last ones are then the child's.
+    drop(command);
+    reader.read_to_end(said)?;
+    child.wait()
 }
 
 /// The workspace's folder.

@@ -1,8 +1,7 @@
 //! The tests: natively, and the same libraries inside wasmtime.
 
-use crate::{LIBRARIES, guest, setup};
+use crate::{LIBRARIES, guest, setup, whole_output};
 use anyhow::Context as _;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -173,26 +172,20 @@ fn run_each(folder: &Path, runs: &[String]) -> anyhow::Result<Tally> {
 /// together, after the call.
 fn run(folder: &Path, tally: &mut Tally, args: &str) -> anyhow::Result<()> {
     let shown = format!("cargo test {args}");
-    let (mut reader, writer) = io::pipe()?;
     let mut command = Command::new("cargo");
     command
         .arg("test")
         .args(args.split(' '))
         .current_dir(folder)
-        .env("OLD_AIOSMTPD", old_aiosmtpd())
-        .stdout(writer.try_clone()?)
-        .stderr(writer);
+        .env("OLD_AIOSMTPD", old_aiosmtpd());
     eprintln!("$ {shown}");
-    let mut child = command.spawn().context("cargo does not start")?;
-    // Its ends to write to: the last one is then cargo's.
-    drop(command);
     let mut said = Vec::new();
-    reader.read_to_end(&mut said)?;
+    let status = whole_output(command, &mut said).context("cargo does not start")?;
     let said = String::from_utf8_lossy(&said);
     println!("$ {shown}\n{said}");
     said.lines().for_each(|line| tally.add(line));
     anyhow::ensure!(
-        child.wait()?.success(),
+        status.success(),
         "`{shown}` failed: the names of the failed tests stand above"
     );
     Ok(())

@@ -10,8 +10,8 @@ use std::str::FromStr;
 /// A local part of dot-separated words or in quotation marks, `@`, and a domain or an
 /// address literal in brackets, at most 255 octets; 500 octets in all, so that a
 /// command line holds it. RFC 5321 has 64 for local parts, and wants nobody to limit
-/// them where that can be helped: the server decides. Letters beyond ASCII are taken in both and need the server's
-/// SMTPUTF8. `Postmaster` may stand alone.
+/// them where that can be helped: the server decides. Letters beyond ASCII are taken
+/// in both and need the server's SMTPUTF8. `Postmaster` may stand alone.
 ///
 /// `Display` writes it in full; `Debug` does not, so that it stays out of logs.
 ///

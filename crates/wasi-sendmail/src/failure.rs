@@ -238,7 +238,7 @@ fn flag_in_the_way(error: &MailerError) -> Option<&'static str> {
         ];
         about.iter().any(|word| alert.contains(word))
     };
-    if matches!(tls_error(error), Some(TlsError::Alert { alert }) if is_about_certificate(alert)) {
+    if matches!(error.tls_error(), Some(TlsError::Alert { alert }) if is_about_certificate(alert)) {
         return Some("--client-cert FILE and --client-key FILE");
     }
     let MailerErrorKind::Session(error) = error.kind() else {
@@ -273,6 +273,8 @@ fn code_of(error: &MailerError) -> u8 {
         MailerErrorKind::Message(_) => DATAERR,
         MailerErrorKind::Read(_) => IOERR,
         MailerErrorKind::Connect(error) => of_connection(error),
+        // As a server that wants a client certificate and says so after the handshake.
+        MailerErrorKind::Session(_) if is_refused_by_tls(error) => PROTOCOL,
         MailerErrorKind::Session(error) => of_session(error),
         MailerErrorKind::Token(error) => of_token(error),
         _ => TEMPFAIL,
@@ -285,10 +287,12 @@ fn of_token(error: &std::io::Error) -> u8 {
     inner.map_or(NOINPUT, Failure::exit_code)
 }
 
+fn is_refused_by_tls(error: &MailerError) -> bool {
+    error.tls_error().is_some_and(|tls| !tls.is_transient())
+}
+
 fn of_session(error: &Error) -> u8 {
     match error.kind() {
-        // As a server that wants a client certificate and says so after the handshake.
-        ErrorKind::Io(error) if tls_in(error).is_some_and(|tls| !tls.is_transient()) => PROTOCOL,
         _ if error.reply().is_some_and(Reply::is_transient) => TEMPFAIL,
         ErrorKind::Refused(reply) => of_refusal(reply, error.phase()),
         ErrorKind::NoRecipients => {
@@ -303,22 +307,6 @@ fn of_session(error: &Error) -> u8 {
         _ if error.is_transient() => TEMPFAIL,
         _ => UNAVAILABLE,
     }
-}
-
-/// What TLS said, in whichever layer it surfaced.
-fn tls_error(error: &MailerError) -> Option<&TlsError> {
-    match error.kind() {
-        MailerErrorKind::Connect(error) => tls_in(error.io_error()),
-        MailerErrorKind::Session(error) => match error.kind() {
-            ErrorKind::Io(error) => tls_in(error),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn tls_in(error: &io::Error) -> Option<&TlsError> {
-    error.get_ref()?.downcast_ref()
 }
 
 fn of_refusal(reply: &Reply, phase: Phase) -> u8 {

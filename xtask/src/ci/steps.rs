@@ -1,9 +1,9 @@
 //! The steps of CI, and how long each took: to read, to keep, and to compare.
 
 use crate::flags::Ci;
+use crate::whole_output;
 use anyhow::Context as _;
 use std::fmt::Write as _;
-use std::io::{self, Read as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -85,16 +85,10 @@ impl Steps {
     }
 
     fn beside(&self, name: &str, said: &mut Vec<u8>) -> anyhow::Result<()> {
-        let (mut reader, writer) = io::pipe()?;
-        let mut child = Command::new(&self.program)
-            .args(["ci", "--step", name])
-            .stdin(Stdio::null())
-            .stdout(writer.try_clone()?)
-            .stderr(writer)
-            .spawn()?;
-        // The command is gone, and with it our end to write to.
-        reader.read_to_end(said)?;
-        anyhow::ensure!(child.wait()?.success(), "why stands above");
+        let mut command = Command::new(&self.program);
+        command.args(["ci", "--step", name]).stdin(Stdio::null());
+        let status = whole_output(command, said)?;
+        anyhow::ensure!(status.success(), "why stands above");
         Ok(())
     }
 

@@ -9,7 +9,6 @@ impl Engine {
     /// Takes what is no reply, which ends the session.
     pub(super) fn malformed(&mut self, malformed: Malformed) {
         let amid_mail = matches!(&self.operation, Some(Operation::Mail(_)));
-        let amid_auth = matches!(&self.operation, Some(Operation::Auth(_)));
         match malformed {
             // As `220-` and `521`: what it says at last counts. Of a mail nobody knows.
             Malformed::Codes(reply) if !amid_mail && !reply.is_positive() => {
@@ -18,12 +17,7 @@ impl Engine {
                 self.usable = false;
             }
             malformed => {
-                let kind = ErrorKind::Protocol(malformed.text());
-                // It may have a secret in it that was sent before.
-                let said = malformed.said().filter(|_| !amid_auth);
-                if let Some(said) = &said {
-                    self.log(Speaker::Server, said);
-                }
+                let (kind, said) = self.no_reply(malformed);
                 self.break_off(kind);
                 self.outcome = self.outcome.take().map(|outcome| {
                     outcome.map_err(|error| match error.kind() {
@@ -33,6 +27,18 @@ impl Engine {
                 });
             }
         }
+    }
+
+    /// What is wrong and what was said, which is shown; but not amid AUTH, where it may
+    /// have a secret in it that was sent before.
+    fn no_reply(&mut self, malformed: Malformed) -> (ErrorKind, Option<String>) {
+        let amid_auth = matches!(&self.operation, Some(Operation::Auth(_)));
+        let kind = ErrorKind::Protocol(malformed.text());
+        let said = malformed.said().filter(|_| !amid_auth);
+        if let Some(said) = &said {
+            self.log(Speaker::Server, said);
+        }
+        (kind, said)
     }
 
     /// Takes input without an operation that waits for it.
@@ -76,14 +82,7 @@ impl Engine {
                     self.log_reply(&reply);
                     last_word(reply)
                 }
-                Err(malformed) => {
-                    let kind = ErrorKind::Protocol(malformed.text());
-                    let said = malformed.said();
-                    if let Some(said) = &said {
-                        self.log(Speaker::Server, said);
-                    }
-                    (kind, said)
-                }
+                Err(malformed) => self.no_reply(malformed),
             };
             self.last_word = Some((kind, said));
         }

@@ -1,7 +1,7 @@
 //! What servers say at last, or beside what was asked: it is told.
 
-use crate::peer::{FULL, TLS, at, connect, now, open, say, send, server, write};
-use smtp_session::{Credentials, Delivery, ErrorKind, Security, Session};
+use crate::peer::{Act, FULL, TLS, at, connect, now, open, say, send, server, write};
+use smtp_session::{Credentials, Delivery, Error, ErrorKind, Security, Session};
 use std::sync::{Arc, Mutex};
 
 /// Whatever the server said last is told by what follows.
@@ -45,13 +45,18 @@ fn the_last_word_of_a_server_is_why_nothing_follows() {
     }
 }
 
+/// What EHLO comes to after such a greeting.
+fn greeted(greeting: Act) -> Error {
+    let stream = connect(&server(&FULL, at("GREETING", greeting)));
+    let mut session = Session::new(stream, TLS);
+    now(session.hello("client.example")).expect_err("no good greeting")
+}
+
 /// As of a server that looks its clients up while it greets them.
 #[test]
 fn lines_with_different_codes_count_by_the_last() {
     let greeting = "220-mx.test ESMTP\r\n521 5.7.1 client blocked using list.example\r\n";
-    let stream = connect(&server(&FULL, at("GREETING", write(greeting))));
-    let mut session = Session::new(stream, TLS);
-    let error = now(session.hello("client.example")).expect_err("refused");
+    let error = greeted(write(greeting));
     assert!(matches!(error.kind(), ErrorKind::Refused(reply) if reply.code() == 521));
     assert!(error.to_string().contains("blocked using"), "{error}");
     // Of a mail nobody knows then, but what was said is told.
@@ -66,9 +71,7 @@ fn lines_with_different_codes_count_by_the_last() {
 #[test]
 fn a_line_that_is_no_reply_is_shown_but_not_amid_auth() {
     let odd = "HTTP/1.1 400 Bad Request";
-    let stream = connect(&server(&FULL, at("GREETING", say(odd))));
-    let mut session = Session::new(stream, TLS);
-    let error = now(session.hello("client.example")).expect_err("no SMTP");
+    let error = greeted(say(odd));
     assert!(error.to_string().contains(odd), "{error}");
     let script = |line: &str| {
         line.starts_with("AUTH")

@@ -195,13 +195,28 @@ impl MailerError {
         }
     }
 
+    /// What TLS said, if that is why. Some refusals of a server come after the
+    /// handshake, and end the session.
+    #[must_use]
+    pub fn tls_error(&self) -> Option<&TlsError> {
+        let error = match &self.0.kind {
+            MailerErrorKind::Connect(error) => error.io_error(),
+            MailerErrorKind::Session(error) => match error.kind() {
+                ErrorKind::Io(error) => error,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        error.get_ref()?.downcast_ref()
+    }
+
     /// Whether the same may succeed later. It says nothing of the mail: look at
     /// [`delivery`](Self::delivery) before you send it again.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match &self.0.kind {
             MailerErrorKind::Connect(error) => error.is_transient(),
-            MailerErrorKind::Session(error) => match tls_error(error) {
+            MailerErrorKind::Session(error) => match self.tls_error() {
                 Some(tls) => tls.is_transient(),
                 None => error.is_transient(),
             },
@@ -211,15 +226,6 @@ impl MailerError {
             | MailerErrorKind::Read(_)
             | MailerErrorKind::Closed => false,
         }
-    }
-}
-
-/// What TLS says, if that is why a session failed: some refusals come after the
-/// handshake.
-fn tls_error(error: &smtp_session::Error) -> Option<&TlsError> {
-    match error.kind() {
-        ErrorKind::Io(error) => error.get_ref()?.downcast_ref(),
-        _ => None,
     }
 }
 

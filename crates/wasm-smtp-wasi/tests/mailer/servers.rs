@@ -1,6 +1,6 @@
 //! What servers do that they do not announce.
 
-use crate::support::{Path, builder, envelope, message, quickly, send};
+use crate::support::{Behind, Path, builder, envelope, message, quickly, send};
 use futures_util::stream;
 use smtp_test_server::memory::Stream;
 use smtp_test_server::{Asked, Deviation, END, GREETING, Rules, Server};
@@ -32,13 +32,6 @@ fn over(server: &Server) -> MailerBuilder {
     Mailer::over(Scripted(server.clone())).retry(Retry::none())
 }
 
-fn scripted(
-    rules: Rules,
-    script: impl FnMut(&Asked<'_>) -> Option<Deviation> + Send + 'static,
-) -> Server {
-    Server::with(rules, script)
-}
-
 fn connections(server: &Server) -> usize {
     server.see(|seen| seen.connections.len())
 }
@@ -46,7 +39,7 @@ fn connections(server: &Server) -> usize {
 /// Behind `most` mails of a connection the server says `reply` at `line`.
 fn tired(rules: Rules, most: u32, line: &'static str, reply: &'static str) -> Server {
     let mut taken = HashMap::<usize, u32>::new();
-    scripted(rules, move |asked| {
+    Server::with(rules, move |asked| {
         let taken = taken.entry(asked.connection).or_default();
         if asked.is(line) && *taken >= most {
             return Some(reply.into());
@@ -87,7 +80,7 @@ fn a_limit_of_mails_in_a_session_is_learnt() {
 fn a_refusal_of_the_mail_itself_is_no_limit() {
     // The new connection says the same: nothing is learnt.
     let mut refusals = 0;
-    let server = scripted(Rules::default(), move |asked| {
+    let server = Server::with(Rules::default(), move |asked| {
         let is_refused = asked.is("MAIL FROM:<tired@") && refusals < 2;
         refusals += u32::from(is_refused);
         is_refused.then(|| "451 4.3.0 later".into())
@@ -127,7 +120,7 @@ fn a_mail_that_cannot_be_read_again_does_not_change_connections() {
 #[test]
 fn a_server_that_does_not_know_bdat_gets_all_by_data() {
     for code in [500, 502, 503] {
-        let server = scripted(Rules::default(), move |asked| {
+        let server = Server::with(Rules::default(), move |asked| {
             let surplus = format!("{code} 5.5.1 what\r\n500 what\r\n500 what\r\n");
             asked.is("BDAT").then(|| Deviation::write(surplus))
         });
@@ -171,7 +164,7 @@ fn a_421_amid_the_envelope_goes_on_where_it_was() {
         Message::from_bytes(mail).expect("a message")
     };
     for rules in [Rules::default(), Rules::default().without("PIPELINING")] {
-        let server = scripted(rules.clone(), script());
+        let server = Server::with(rules.clone(), script());
         let mailer = over(&server).build().expect("a mailer");
         let names = [
             "bad1", "good1", "bad2", "bad3", "good2", "bad4", "bad5", "good3",
@@ -189,7 +182,7 @@ fn a_421_amid_the_envelope_goes_on_where_it_was() {
             assert_eq!(seen.count("RCPT TO:<bad1"), 1, "it was refused");
         });
         // Nobody gets it, which is for good.
-        let server = scripted(rules, script());
+        let server = Server::with(rules, script());
         let mailer = over(&server).build().expect("a mailer");
         let names = ["bad1", "bad2", "bad3", "bad4", "bad5"];
         let error = block_on(mailer.send(mail(&names))).expect_err("nobody");
@@ -198,7 +191,7 @@ fn a_421_amid_the_envelope_goes_on_where_it_was() {
         assert!(error.fates().all(|(_, fate)| is_refused(fate)));
     }
     // Each connection has to bring something new.
-    let server = scripted(Rules::default(), |asked| {
+    let server = Server::with(Rules::default(), |asked| {
         asked.is("RCPT TO:<bad").then(|| "421 4.3.0 no".into())
     });
     let mailer = over(&server).build().expect("a mailer");
@@ -228,7 +221,8 @@ fn a_limit_of_connections_at_once_is_waited_for() {
     ] {
         for most in [1, 2] {
             let server = narrow(most, line, reply);
-            let mailer = Mailer::over(Distant(server.clone())).retry(Retry::none());
+            let mailer =
+                Mailer::over(Behind(Scripted(server.clone()), Path::Distant)).retry(Retry::none());
             let mailer = mailer.build().expect("a mailer");
             let mails = stream::iter((0..60).map(|number| (number, message())));
             let mut sent = 0;
@@ -248,18 +242,9 @@ fn a_limit_of_connections_at_once_is_waited_for() {
     assert!(error.is_transient());
 }
 
-/// A scripted server at the end of a path that takes its time.
-struct Distant(Server);
-
-impl Connect for Distant {
-    fn connect(&self) -> BoxFuture<'_, Result<Connection, WasiSmtpError>> {
-        Box::pin(async { Ok(Path::Distant.of(Scripted(self.0.clone()).connect().await?)) })
-    }
-}
-
 /// Takes `most` recipients of each mail, and says `reply` to the others.
 fn few(most: usize, reply: &'static str) -> Server {
-    scripted(Rules::default().offer(["AUTH PLAIN"]), move |asked| {
+    Server::with(Rules::default().offer(["AUTH PLAIN"]), move |asked| {
         let is_full = asked.is("RCPT") && asked.mail.recipients.len() >= most;
         is_full.then(|| reply.into())
     })
@@ -300,7 +285,7 @@ fn a_status_says_whose_a_452_is() {
 
 #[test]
 fn a_mechanism_that_is_asked_for_is_the_only_one() {
-    let server = scripted(
+    let server = Server::with(
         Rules::default().offer(["AUTH PLAIN LOGIN XOAUTH2 OAUTHBEARER"]),
         |_| None,
     );

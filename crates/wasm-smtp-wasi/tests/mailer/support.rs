@@ -95,24 +95,20 @@ pub(crate) enum Path {
 }
 
 /// A server at the end of such a path.
-pub(crate) struct Behind(pub(crate) LocalServer, pub(crate) Path);
+pub(crate) struct Behind<C>(pub(crate) C, pub(crate) Path);
 
-impl Path {
-    /// The connection at the end of it.
-    pub(crate) fn of(self, mut connection: Connection) -> Connection {
-        connection.stream = Box::new(PathStream {
-            stream: connection.stream,
-            path: self,
-            turn: 0,
-            waits: false,
-        });
-        connection
-    }
-}
-
-impl Connect for Behind {
+impl<C: Connect> Connect for Behind<C> {
     fn connect(&self) -> BoxFuture<'_, Result<Connection, WasiSmtpError>> {
-        Box::pin(async { Ok(self.1.of(self.0.connect().await?)) })
+        Box::pin(async {
+            let mut connection = self.0.connect().await?;
+            connection.stream = Box::new(PathStream {
+                stream: connection.stream,
+                path: self.1,
+                turn: 0,
+                waits: false,
+            });
+            Ok(connection)
+        })
     }
 }
 
