@@ -1,8 +1,9 @@
 //! What a connection trusts and offers; made once, shared by its clones.
 
 use crate::pem::{self, ClientCertificate};
+use crate::roots::{self, Roots};
 use crate::verify::{Authenticate, Full, Verifier};
-use crate::{Error, Policy, roots};
+use crate::{Error, Policy};
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::UnixTime;
@@ -63,7 +64,7 @@ pub enum CrlScope {
 // so that programs which never call it do without: errors wait for `build`.
 #[derive(Clone)]
 pub struct TlsConfigBuilder {
-    roots: Option<Result<RootCertStore, Error>>,
+    roots: Option<Result<Roots, Error>>,
     policy: Result<Arc<dyn Authenticate>, Error>,
     crls: Result<Vec<Arc<CertRevocationList<'static>>>, Error>,
     crl_scope: CrlScope,
@@ -114,6 +115,10 @@ const TICKETS: usize = 8;
 impl TlsConfigBuilder {
     /// Trusts the certificates in `pem`, and nothing else. Text around the
     /// certificates is passed over; each of them has to be right.
+    ///
+    /// A server whose own certificate is one of them, octet for octet, is trusted as
+    /// well, whoever issued it and even where it says that it is a CA's: mail bridges
+    /// on one's own machine have such. Its dates and its name are checked.
     ///
     /// Default: with the feature `native-roots`, the host's store, which is
     /// read by [`build`](Self::build) (`SSL_CERT_FILE`, `SSL_CERT_DIR`, then
@@ -282,8 +287,8 @@ impl TlsConfigBuilder {
         let policy = self.policy?;
         let roots = match self.roots {
             Some(given) => given?,
-            None if policy.needs_roots() => roots::default_roots()?,
-            None => RootCertStore::empty(),
+            None if policy.needs_roots() => roots::default_roots()?.into(),
+            None => RootCertStore::empty().into(),
         };
         let crls = self.crls?;
         let crl_depth = match self.crl_scope {
@@ -292,7 +297,8 @@ impl TlsConfigBuilder {
         };
         let verifier = Verifier {
             policy,
-            roots: roots.roots,
+            roots: roots.store.roots,
+            own: roots.own,
             crls,
             crl_depth,
             algorithms,

@@ -11,6 +11,21 @@ fn invalid(reason: impl Into<String>) -> Error {
     }
 }
 
+/// Whom a configuration trusts.
+#[derive(Clone)]
+pub(crate) struct Roots {
+    pub(crate) store: RootCertStore,
+    /// Certificates that are trusted as a server's own, too.
+    pub(crate) own: Vec<CertificateDer<'static>>,
+}
+
+impl From<RootCertStore> for Roots {
+    fn from(store: RootCertStore) -> Self {
+        let own = Vec::new();
+        Self { store, own }
+    }
+}
+
 /// The roots when none are given: the host's, else the bundled ones.
 pub(crate) fn default_roots() -> Result<RootCertStore, Error> {
     #[cfg(feature = "native-roots")]
@@ -33,31 +48,32 @@ fn bundled() -> Result<RootCertStore, Error> {
 }
 
 /// The roots in a store of the caller's.
-pub(crate) fn given(store: RootCertStore) -> Result<RootCertStore, Error> {
+pub(crate) fn given(store: RootCertStore) -> Result<Roots, Error> {
     if store.is_empty() {
         return Err(invalid(
             "the store holds no certificate; add a CA certificate",
         ));
     }
-    Ok(store)
+    Ok(store.into())
 }
 
 /// The roots in PEM text of the caller's, of which everything must be right.
-pub(crate) fn from_pem(pem: &[u8]) -> Result<RootCertStore, Error> {
-    let mut roots = RootCertStore::empty();
+pub(crate) fn from_pem(pem: &[u8]) -> Result<Roots, Error> {
+    let mut roots = Roots::from(RootCertStore::empty());
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|error| {
             invalid(format!(
                 "the PEM text is damaged ({error}); export the certificate again"
             ))
         })?;
-        roots.add(certificate).map_err(|error| {
+        roots.own.push(certificate.clone());
+        roots.store.add(certificate).map_err(|error| {
             invalid(format!(
                 "a certificate is damaged ({error}); export it again"
             ))
         })?;
     }
-    if roots.is_empty() {
+    if roots.own.is_empty() {
         return Err(invalid(
             "the PEM text holds no `BEGIN CERTIFICATE` block; give a CA certificate",
         ));

@@ -52,6 +52,19 @@ impl Refusal {
         self.error.into()
     }
 
+    /// Whether all that is wrong is who issued the certificate and for what. Its dates
+    /// are looked at before.
+    fn is_of_path(&self) -> bool {
+        use CertificateErrorKind as Kind;
+        matches!(
+            self.kind,
+            Kind::CaUsedAsEndEntity
+                | Kind::UnknownIssuer
+                | Kind::SelfSigned
+                | Kind::IncompleteChain
+        )
+    }
+
     /// One that no error of rustls says: to the peer it is an unspecified issue
     /// of its certificate (RFC 8446 section 6.2).
     fn of(kind: CertificateErrorKind) -> Self {
@@ -74,6 +87,8 @@ impl From<webpki::Error> for Refusal {
 pub(crate) struct Verifier {
     pub(crate) policy: Arc<dyn Authenticate>,
     pub(crate) roots: Vec<TrustAnchor<'static>>,
+    /// Servers' own certificates that are trusted.
+    pub(crate) own: Vec<CertificateDer<'static>>,
     pub(crate) crls: Vec<Arc<CertRevocationList<'static>>>,
     pub(crate) crl_depth: RevocationCheckDepth,
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
@@ -111,7 +126,12 @@ impl Authenticate for Full {
     }
 
     fn authenticate(&self, verifier: &Verifier, shown: &Shown<'_>) -> Result<(), Refusal> {
-        verifier.chain(shown, &verifier.roots, &any_path)
+        match verifier.chain(shown, &verifier.roots, &any_path) {
+            Err(refusal) if refusal.is_of_path() && verifier.own.contains(shown.der) => {
+                Ok(shown.leaf.verify_is_valid_for_subject_name(shown.name)?)
+            }
+            chain => chain,
+        }
     }
 }
 

@@ -157,17 +157,61 @@ fn ca_as_leaf() {
     let as_ca = |params: &mut CertificateParams| {
         params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     };
-    let own = Identity::self_signed(as_ca);
-    let trusting = TlsConfig::builder().roots_pem(own.chain_pem()).build();
-    for (client, identity) in [(root.client(), root.issue(as_ca)), (trusting.unwrap(), own)] {
-        assert_refused(
-            &client,
-            &identity,
-            &Kind::CaUsedAsEndEntity,
-            AlertDescription::CertificateUnknown,
-            "must issue a server certificate from it",
-        );
+    assert_refused(
+        &root.client(),
+        &root.issue(as_ca),
+        &Kind::CaUsedAsEndEntity,
+        AlertDescription::CertificateUnknown,
+        "must issue a server certificate from it",
+    );
+}
+
+/// As Proton Mail Bridge has one, and any whose issuer nobody has.
+#[test]
+fn a_servers_own_certificate_is_trusted_octet_for_octet() {
+    let as_ca = |params: &mut CertificateParams| {
+        params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    };
+    let root = Ca::new();
+    let trusting = |identity: &Identity| {
+        let builder = TlsConfig::builder().roots_pem(root.pem() + &identity.chain_pem());
+        builder.build().unwrap()
+    };
+    for identity in [
+        Identity::self_signed(as_ca),
+        Ca::named("unknown").issue(as_ca),
+        Ca::named("unknown").issue(|_| ()),
+    ] {
+        assert_accepted(&trusting(&identity), &identity);
     }
+    // Of others like it nothing is known.
+    assert_refused(
+        &trusting(&Identity::self_signed(as_ca)),
+        &Identity::self_signed(as_ca),
+        &Kind::SelfSigned,
+        AlertDescription::UnknownCA,
+        "pin its key",
+    );
+    let another_name = |params: &mut CertificateParams| {
+        as_ca(params);
+        params.subject_alt_names =
+            vec![rcgen::SanType::DnsName("other.example".try_into().unwrap())];
+    };
+    let expired = |params: &mut CertificateParams| {
+        as_ca(params);
+        params.not_after = rcgen::date_time_ymd(2001, 2, 3);
+    };
+    let kind_of = |identity: Identity| {
+        refused(Pair::new(&trusting(&identity), &identity.server(&[&TLS13]))).0
+    };
+    let kind = kind_of(Identity::self_signed(another_name));
+    assert!(matches!(kind, Kind::NameMismatch { .. }), "{kind:?}");
+    assert_eq!(kind_of(Identity::self_signed(expired)), Kind::Expired);
+    // As for any other, by a policy that was named.
+    let named = Identity::self_signed(as_ca);
+    let client = TlsConfig::builder().roots_pem(named.chain_pem());
+    let client = client.policy(tls_pump::Policy::Full).build().unwrap();
+    assert_accepted(&client, &named);
 }
 
 #[test]
