@@ -54,27 +54,20 @@ impl Form {
         self
     }
 
-    /// Where the server lacks 8BITMIME, sends parts beyond ASCII in another
-    /// encoding of MIME: text as quoted-printable, all else as base64. That is
-    /// another mail to signatures such as DKIM's. It is for bodies in memory;
-    /// what is streamed is refused as without it, and so is what no encoding can
-    /// tell: headers beyond ASCII, signed parts, text of an unknown character set.
+    /// Sends text that does not go as it is in another encoding of MIME: lines of more
+    /// than 998 octets, a CR without its LF, and octets beyond ASCII where the server
+    /// lacks 8BITMIME. Text becomes quoted-printable, all else base64; fields of MIME
+    /// are added where there are none. It is for bodies in memory; what is streamed is
+    /// refused as without it. So is what no encoding can tell (a NUL, header fields)
+    /// and what is signed or encrypted, which would not hold: `multipart/signed` and
+    /// `encrypted`, S/MIME, PGP in a text, a mail with a DKIM-Signature.
     ///
-    /// Source: RFC 6152 section 3.
+    /// Source: RFC 6152 section 3; RFC 2045 section 6.
     #[cfg(feature = "reencode")]
     #[must_use]
     pub fn reencode(mut self) -> Self {
         self.reencode = true;
         self
-    }
-
-    /// The mail to send instead to a server without 8BITMIME, if there is one.
-    #[cfg(feature = "reencode")]
-    pub(crate) fn reencoded(self, body: &[u8]) -> Result<Option<Vec<u8>>, BodyError> {
-        if !self.reencode || self.binary || body.is_ascii() {
-            return Ok(None);
-        }
-        crate::reencode::to_seven_bit(body).map(Some)
     }
 
     /// The length in octets, where it is known before: it is declared to the
@@ -115,21 +108,47 @@ impl Form {
 
     /// Looks through a whole body, so that what is wrong with it is known before
     /// the server is told of it.
-    pub(crate) fn survey(mut self, body: &[u8]) -> Result<Self, BodyError> {
-        let mut lines = self.lines();
-        let part_len = body.len().min(PART_LEN);
-        let mut scratch = Vec::with_capacity(part_len + part_len / 8);
-        for part in body.chunks(PART_LEN) {
-            lines.push(part, &mut scratch)?;
-            scratch.clear();
-        }
-        lines.finish(&mut scratch)?;
+    fn survey(mut self, body: &[u8]) -> Result<Self, BodyError> {
+        let lines = look_through(self.lines(), body)?;
         self.summary = Some(Summary {
             len: lines.len,
             eight_bit_line: lines.eight_bit_line,
         });
         Ok(self)
     }
+
+    /// The same, and what goes in its place if it does not go as it is to a server that
+    /// takes octets beyond ASCII or not.
+    pub(crate) fn fit(
+        self,
+        body: &[u8],
+        eight_bit: bool,
+    ) -> Result<(Self, Option<Vec<u8>>), BodyError> {
+        let surveyed = self.survey(body);
+        #[cfg(not(feature = "reencode"))]
+        let _ = eight_bit;
+        #[cfg(feature = "reencode")]
+        if self.reencode && !surveyed.is_ok_and(|form| eight_bit || !form.may_be_eight_bit()) {
+            let form = self;
+            let limits = crate::reencode::Limits { form, eight_bit };
+            if let Some(other) = crate::reencode::reencode(body, limits)? {
+                return Ok((self.survey(&other)?, Some(other)));
+            }
+        }
+        Ok((surveyed?, None))
+    }
+}
+
+/// Puts a whole body through `lines`.
+pub(crate) fn look_through(mut lines: Lines, body: &[u8]) -> Result<Lines, BodyError> {
+    let part_len = body.len().min(PART_LEN);
+    let mut scratch = Vec::with_capacity(part_len + part_len / 8);
+    for part in body.chunks(PART_LEN) {
+        lines.push(part, &mut scratch)?;
+        scratch.clear();
+    }
+    lines.finish(&mut scratch)?;
+    Ok(lines)
 }
 
 /// How much of a body goes to the engine at once.
@@ -182,9 +201,25 @@ impl<'a> Body<'a> {
     /// What [`Session::send`](crate::Session::send) would refuse, but for bytes
     /// beyond ASCII, which depend on the server.
     pub fn check(&self) -> Result<(), BodyError> {
+        self.looked_through().map(drop)
+    }
+
+    /// Looks through a body in memory as [`check`](Self::check) does, and gives what goes
+    /// in its place by [`Form::reencode`], whatever the server takes; `None` if it goes as
+    /// it is, but for octets beyond ASCII.
+    ///
+    /// # Errors
+    ///
+    /// As for [`check`](Self::check).
+    #[cfg(feature = "reencode")]
+    pub fn reencoded(&self) -> Result<Option<Vec<u8>>, BodyError> {
+        self.looked_through()
+    }
+
+    fn looked_through(&self) -> Result<Option<Vec<u8>>, BodyError> {
         match self.source {
-            Source::Bytes(bytes) => self.form.survey(bytes).map(drop),
-            Source::Stream(_) => Ok(()),
+            Source::Bytes(bytes) => self.form.fit(bytes, true).map(|(_, other)| other),
+            Source::Stream(_) => Ok(None),
         }
     }
 

@@ -11,6 +11,8 @@ use std::sync::Arc;
 /// A clone costs nothing. What is asked for is asked for strictly: when the
 /// server does not offer the extension, nothing is sent and the error names it.
 /// Look at [`Capabilities`](crate::Capabilities) first where you can do without.
+/// A recipient beyond ASCII alone stays without the mail if the server has no SMTPUTF8
+/// and [`Options::ascii_domain`](crate::Options::ascii_domain) gives no other form.
 ///
 /// `Debug` gives numbers only, so that addresses stay out of logs.
 ///
@@ -183,6 +185,26 @@ impl Envelope {
         ]
         .into_iter()
         .filter_map(|(needed, extension)| needed.then_some(extension))
+    }
+
+    /// The same for these addresses: those without one are left out.
+    pub(crate) fn with_addresses(
+        mut self,
+        sender: Option<Address>,
+        recipients: Vec<Option<Address>>,
+    ) -> Self {
+        let this = self.change();
+        this.sender = sender;
+        let before = std::mem::take(&mut this.recipients);
+        let all = before.into_iter().zip(recipients);
+        let all = all.filter_map(|(to, address)| {
+            Some(Recipient {
+                address: address?,
+                ..to
+            })
+        });
+        this.recipients = all.collect();
+        self
     }
 
     fn change(&mut self) -> &mut Inner {

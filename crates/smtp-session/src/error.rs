@@ -116,6 +116,15 @@ pub enum BodyError {
         /// The first is 1.
         line: u64,
     },
+    /// Something that has to be encoded, in what is signed or encrypted, which would not
+    /// hold then.
+    #[error(
+        "line {line} of the mail does not go as it is, and encoding it would break what is signed or encrypted there: encode it before it is signed, as by quoted-printable"
+    )]
+    Signed {
+        /// The first is 1.
+        line: u64,
+    },
     /// A byte beyond ASCII, and a server without 8BITMIME.
     #[error(
         "line {line} of the mail has a byte beyond ASCII, and the server does not offer 8BITMIME: encode it, as by quoted-printable"

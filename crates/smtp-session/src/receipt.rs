@@ -1,6 +1,6 @@
 //! What became of a mail.
 
-use crate::{Address, Envelope, Reply};
+use crate::{Address, Envelope, Extension, Reply};
 use std::fmt;
 
 /// Whether a mail went out.
@@ -33,6 +33,9 @@ pub enum Outcome {
     /// The server refuses it: the mail did not go to it. Of the text at most 512
     /// octets are kept.
     Refused(Reply),
+    /// It needs an extension that the server does not offer, and was not asked for: a
+    /// recipient beyond ASCII needs SMTPUTF8.
+    Unsupported(Extension),
 }
 
 /// How much of a refusal is kept for each recipient.
@@ -47,6 +50,7 @@ pub struct Receipt {
     pub(crate) envelope: Envelope,
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) reply: Reply,
+    pub(crate) is_reencoded: bool,
 }
 
 impl Receipt {
@@ -77,14 +81,20 @@ impl Receipt {
         outcomes(&self.envelope, &self.outcomes)
     }
 
-    /// The recipients that the mail did not go to, and why.
+    /// The recipients that the server refused, and why.
     pub fn refused(&self) -> impl Iterator<Item = (&Address, &Reply)> {
         refused(&self.envelope, &self.outcomes)
     }
 
     /// Whether the mail went to all recipients.
     pub fn is_complete(&self) -> bool {
-        self.refused().next().is_none()
+        let mut all = self.outcomes.iter();
+        all.all(|outcome| *outcome == Outcome::Delivered)
+    }
+
+    /// Whether `Form::reencode` made another mail of it.
+    pub fn is_reencoded(&self) -> bool {
+        self.is_reencoded
     }
 
     /// The receipt for those alone that the mail went to: for who keeps many, and
@@ -142,6 +152,7 @@ mod tests {
                 .fold(Envelope::null_sender(), Envelope::to),
             outcomes: vec![refused(), Outcome::Delivered, refused()],
             reply: Reply::of(250, "OK"),
+            is_reencoded: false,
         };
         assert!(!receipt.is_complete());
         let receipt = receipt.without_refused();
@@ -168,6 +179,7 @@ mod tests {
                 envelope: Envelope::null_sender(),
                 outcomes: Vec::new(),
                 reply: Reply::of(250, text),
+                is_reencoded: false,
             };
             assert_eq!(receipt.queue_id().as_deref(), id, "{text}");
         }

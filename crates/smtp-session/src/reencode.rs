@@ -1,88 +1,221 @@
-//! Mails for servers without 8BITMIME: parts beyond ASCII in another encoding.
+//! Mails that no server takes as they are, or not this one: their text in another
+//! encoding.
 //!
-//! Source: RFC 6152 section 3, RFC 2045 sections 6.7 and 6.8.
+//! Source: RFC 6152 section 3 (8BITMIME); RFC 5321 sections 2.3.8 and 4.5.3.1.6 (bare
+//! CR, long lines); RFC 2045 sections 6.7 and 6.8.
 
+use crate::body::{Form, look_through};
 use crate::error::BodyError;
 use mail_builder::encoders::{Base64Encoder, QuotedPrintableEncoder};
+use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::{Encoding, HeaderName, MessageParser, MessagePart, MimeHeaders, PartType};
 use std::ops::Range;
 
 /// No mail has as many mails within each other.
 const MAX_DEPTH: usize = 16;
 
-/// The mail in ASCII: text as quoted-printable, all else as base64. What is ASCII
-/// already stays byte for byte.
+/// The longest line of base64 (RFC 2045 section 6.8).
+const BASE64_LINE_LEN: usize = 76;
+
+/// What servers take.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// As the mail is looked at.
+    pub(crate) form: Form,
+    /// Octets beyond ASCII.
+    pub(crate) eight_bit: bool,
+}
+
+/// Why a mail can't be encoded.
+#[derive(Debug, PartialEq, Eq)]
+enum Stop {
+    /// What is not for an encoding of MIME: a header, what stands between parts.
+    Impossible,
+    /// A signature would not hold, or what is encrypted could not be read.
+    Signed,
+}
+
+/// The mail with its text as quoted-printable where need be, and all else as base64;
+/// `None` if it goes as it is. What goes as it is stays byte for byte.
 ///
 /// # Errors
 ///
-/// Something beyond ASCII that can't be told by an encoding of MIME: in a header,
-/// beside the parts, in a signed part, or in text of an unknown character set.
-pub(crate) fn to_seven_bit(mail: &[u8]) -> Result<Vec<u8>, BodyError> {
-    within(mail, 0).ok_or_else(|| {
-        let at = mail.iter().position(|b| !b.is_ascii()).unwrap_or(0);
-        let ends = memchr::memchr_iter(b'\n', &mail[..at]).count();
-        BodyError::EightBit {
-            line: ends as u64 + 1,
-        }
-    })
+/// What is wrong and can't be told by an encoding of MIME: a NUL, a header, text beside
+/// the parts, and all that is signed or encrypted.
+pub(crate) fn reencode(mail: &[u8], limits: Limits) -> Result<Option<Vec<u8>>, BodyError> {
+    let Some(wrong) = limits.wrong(mail) else {
+        return Ok(None);
+    };
+    let line = match wrong {
+        BodyError::BareCr { line }
+        | BodyError::LineTooLong { line }
+        | BodyError::EightBit { line } => line,
+        wrong => return Err(wrong),
+    };
+    if let Some(at) = memchr::memchr(0, mail) {
+        let ends = memchr::memchr_iter(b'\n', &mail[..at]).count() as u64;
+        return Err(BodyError::Nul { line: ends + 1 });
+    }
+    match limits.within(mail, 0) {
+        Ok(changed) if limits.wrong(&changed).is_none() => Ok(Some(changed)),
+        Err(Stop::Signed) => Err(BodyError::Signed { line }),
+        Ok(_) | Err(Stop::Impossible) => Err(wrong),
+    }
 }
 
-fn within(mail: &[u8], depth: usize) -> Option<Vec<u8>> {
-    if mail.is_ascii() {
-        return Some(mail.to_vec());
+impl Limits {
+    fn wrong(self, text: &[u8]) -> Option<BodyError> {
+        let mut lines = self.form.lines();
+        if !self.eight_bit {
+            lines.refuse_eight_bit();
+        }
+        look_through(lines, text).err()
     }
-    let message = MessageParser::new()
-        .parse(mail)
-        .filter(|_| depth < MAX_DEPTH)?;
-    let mut edits = Vec::new();
-    for part in &message.parts {
-        edit(mail, part, depth, &mut edits)?;
+
+    fn within(self, mail: &[u8], depth: usize) -> Result<Vec<u8>, Stop> {
+        if self.wrong(mail).is_none() {
+            return Ok(mail.to_vec());
+        }
+        let message = MessageParser::new()
+            .parse(mail)
+            .filter(|_| depth < MAX_DEPTH)
+            .ok_or(Stop::Impossible)?;
+        let root = message.parts.first().ok_or(Stop::Impossible)?;
+        if has_header(root, "DKIM-Signature") {
+            return Err(Stop::Signed);
+        }
+        let mut edits = Vec::new();
+        for part in &message.parts {
+            self.edit(mail, part, depth, &mut edits)?;
+        }
+        if !edits.is_empty() {
+            label(mail, root, &mut edits);
+        }
+        // It may be long.
+        drop(message);
+        Ok(apply(mail, edits))
     }
-    let root = message.parts.first()?;
-    if !edits.is_empty() && root.content_type().is_none() {
-        label(mail, root, &mut edits)?;
+
+    /// Changes the encoding of one part, if it needs another.
+    fn edit(
+        self,
+        mail: &[u8],
+        part: &MessagePart<'_>,
+        depth: usize,
+        edits: &mut Vec<Edit>,
+    ) -> Result<(), Stop> {
+        let body = part.offset_body as usize..part.offset_end as usize;
+        let content = mail.get(body.clone()).ok_or(Stop::Impossible)?;
+        if self.wrong(content).is_none() {
+            return Ok(());
+        }
+        if is_signed(part, content) {
+            return Err(Stop::Signed);
+        }
+        let (kind, _) = type_of(part);
+        let is_text = part.content_type().is_none() || kind == "text";
+        let (encoding, encoded) = match (&part.body, part.encoding) {
+            // Its parts are edited by themselves.
+            (PartType::Multipart(_), _) if self.eight_bit => return Ok(()),
+            (PartType::Multipart(_), _) => ("7bit", None),
+            (PartType::Message(_), Encoding::None) => {
+                let inner = self.within(content, depth + 1)?;
+                let kind = if inner.is_ascii() { "7bit" } else { "8bit" };
+                (kind, Some(inner))
+            }
+            // Composite types have no other encoding (RFC 2045 section 6.4): this one
+            // can't be read.
+            _ if ["multipart", "message"].contains(&kind.as_str()) => return Err(Stop::Impossible),
+            (_, Encoding::Base64) => ("base64", Some(wrapped(content))),
+            (_, Encoding::QuotedPrintable) => {
+                let text = quoted_printable_decode(content).ok_or(Stop::Impossible)?;
+                ("quoted-printable", Some(quoted_printable(&text)?))
+            }
+            (_, Encoding::None) if is_text => {
+                ("quoted-printable", Some(quoted_printable(content)?))
+            }
+            (_, Encoding::None) => {
+                let encoder = Base64Encoder::new().wrap_lines();
+                let encoded = encoder.encode(content).map_err(|_| Stop::Impossible)?;
+                ("base64", Some(encoded))
+            }
+        };
+        set_encoding(part, encoding, edits);
+        if let Some(encoded) = encoded {
+            edits.push((body, encoded));
+        }
+        Ok(())
     }
-    let changed = apply(mail, edits);
-    changed.is_ascii().then_some(changed)
+}
+
+/// Type and subtype of a part, in lower case.
+fn type_of(part: &MessagePart<'_>) -> (String, String) {
+    let kind = part.content_type();
+    let kind = kind.map(|kind| (kind.ctype(), kind.subtype().unwrap_or_default()));
+    let (main, sub) = kind.unwrap_or_default();
+    (main.to_ascii_lowercase(), sub.to_ascii_lowercase())
+}
+
+/// Whether a change would break a signature, or what is encrypted.
+///
+/// Source: RFC 1847; RFC 3156; RFC 8551; RFC 9580 section 7.
+fn is_signed(part: &MessagePart<'_>, content: &[u8]) -> bool {
+    let (main, sub) = type_of(part);
+    match main.as_str() {
+        "multipart" => ["signed", "encrypted"].contains(&sub.as_str()),
+        "application" if sub.contains("pkcs7") || sub.starts_with("pgp-") => true,
+        _ => {
+            let armor: &[u8] = b"-----BEGIN PGP ";
+            let mut lines = content.split(|b| *b == b'\n');
+            !matches!(part.body, PartType::Multipart(_) | PartType::Message(_))
+                && lines.any(|line| line.starts_with(armor))
+        }
+    }
+}
+
+fn has_header(part: &MessagePart<'_>, name: &str) -> bool {
+    let mut headers = part.headers.iter();
+    headers.any(|header| header.name.as_str().eq_ignore_ascii_case(name))
+}
+
+/// Text with its line breaks. A CR alone is none, and stays what it is.
+fn quoted_printable(text: &[u8]) -> Result<Vec<u8>, Stop> {
+    let is_encoded = |b: &&u8| !b.is_ascii() || **b == b'=';
+    let len = text.len() + 2 * text.iter().filter(is_encoded).count();
+    // With the ends of its lines, of which a few have spaces before them.
+    let mut encoded = Vec::with_capacity(len + len / 20);
+    let mut from = 0;
+    let bare = memchr::memchr_iter(b'\r', text).filter(|at| text.get(at + 1) != Some(&b'\n'));
+    for end in bare.map(Some).chain([None]) {
+        let piece = &text[from..end.unwrap_or(text.len())];
+        let encoder = QuotedPrintableEncoder::new().preserve_line_breaks();
+        let written = encoder.encode_to_writer(piece, &mut encoded);
+        written.map_err(|_| Stop::Impossible)?;
+        if let Some(end) = end {
+            encoded.extend_from_slice(b"=0D=\r\n");
+            from = end + 1;
+        }
+    }
+    Ok(encoded)
+}
+
+/// Base64 in lines of the length that it has to have.
+fn wrapped(base64: &[u8]) -> Vec<u8> {
+    let digits: Vec<u8> = base64
+        .iter()
+        .copied()
+        .filter(|b| !b.is_ascii_whitespace())
+        .collect();
+    let mut lines = Vec::with_capacity(digits.len() + digits.len() / 32);
+    for line in digits.chunks(BASE64_LINE_LEN) {
+        lines.extend_from_slice(line);
+        lines.extend_from_slice(b"\r\n");
+    }
+    lines
 }
 
 /// A range of the mail, and what takes its place.
 type Edit = (Range<usize>, Vec<u8>);
-
-/// Changes the encoding of one part, if it needs another.
-fn edit(mail: &[u8], part: &MessagePart<'_>, depth: usize, edits: &mut Vec<Edit>) -> Option<()> {
-    let body = part.offset_body as usize..part.offset_end as usize;
-    let content = mail.get(body.clone())?;
-    let kind = part.content_type();
-    let is = |name: &str| kind.is_some_and(|kind| kind.ctype().eq_ignore_ascii_case(name));
-    if content.is_ascii() || part.encoding != Encoding::None {
-        return Some(());
-    }
-    let (encoding, encoded) = match &part.body {
-        // Its parts are edited by themselves; a signature would not hold.
-        PartType::Multipart(_) => {
-            let signed = kind.and_then(|kind| kind.subtype());
-            if signed.is_some_and(|subtype| subtype.eq_ignore_ascii_case("signed")) {
-                return None;
-            }
-            ("7bit", None)
-        }
-        PartType::Message(_) => ("7bit", Some(within(content, depth + 1)?)),
-        _ if kind.is_none() || is("text") => {
-            let encoder = QuotedPrintableEncoder::new().preserve_line_breaks();
-            ("quoted-printable", Some(encoder.encode(content).ok()?))
-        }
-        _ => {
-            let encoder = Base64Encoder::new().wrap_lines();
-            ("base64", Some(encoder.encode(content).ok()?))
-        }
-    };
-    set_encoding(part, encoding, edits);
-    if let Some(encoded) = encoded {
-        edits.push((body, encoded));
-    }
-    Some(())
-}
 
 fn set_encoding(part: &MessagePart<'_>, encoding: &str, edits: &mut Vec<Edit>) {
     let named = part
@@ -102,26 +235,36 @@ fn set_encoding(part: &MessagePart<'_>, encoding: &str, edits: &mut Vec<Edit>) {
     }
 }
 
-/// Says what the text of a mail without MIME is: UTF-8, or nothing that is known.
-fn label(mail: &[u8], root: &MessagePart<'_>, edits: &mut Vec<Edit>) -> Option<()> {
-    let text = mail.get(root.offset_body as usize..root.offset_end as usize)?;
-    std::str::from_utf8(text).ok()?;
+/// Says that the mail is MIME, and what its text is if that is not said: UTF-8, ASCII,
+/// or nothing that is known.
+///
+/// Source: RFC 2045 section 4; RFC 1428 section 3.
+fn label(mail: &[u8], root: &MessagePart<'_>, edits: &mut Vec<Edit>) {
     let start = root.offset_header as usize;
-    let mut lines = b"Content-Type: text/plain; charset=utf-8\r\n".to_vec();
-    if !root
-        .headers
-        .iter()
-        .any(|header| header.name == HeaderName::MimeVersion)
-    {
-        lines.splice(..0, *b"MIME-Version: 1.0\r\n");
+    let mut lines = String::new();
+    if !has_header(root, "MIME-Version") {
+        lines.push_str("MIME-Version: 1.0\r\n");
     }
-    edits.push((start..start, lines));
-    Some(())
+    if root.content_type().is_none() {
+        let body = root.offset_body as usize..root.offset_end as usize;
+        let text = mail.get(body).unwrap_or_default();
+        let charset = match (text.is_ascii(), std::str::from_utf8(text)) {
+            (true, _) => "us-ascii",
+            (_, Ok(_)) => "utf-8",
+            _ => "unknown-8bit",
+        };
+        lines.push_str("Content-Type: text/plain; charset=");
+        lines.push_str(charset);
+        lines.push_str("\r\n");
+    }
+    edits.push((start..start, lines.into_bytes()));
 }
 
 fn apply(mail: &[u8], mut edits: Vec<Edit>) -> Vec<u8> {
     edits.sort_by_key(|(range, _)| range.start);
-    let mut changed = Vec::with_capacity(mail.len() + mail.len() / 2);
+    let added: usize = edits.iter().map(|(_, bytes)| bytes.len()).sum();
+    let removed: usize = edits.iter().map(|(range, _)| range.len()).sum();
+    let mut changed = Vec::with_capacity((mail.len() + added).saturating_sub(removed));
     let mut copied = 0;
     for (range, bytes) in edits {
         // Those of parts that were changed as a whole are in there already.

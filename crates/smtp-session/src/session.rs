@@ -2,7 +2,6 @@
 
 mod drive;
 
-#[cfg(feature = "reencode")]
 use crate::Extension;
 use crate::body::Source;
 use crate::engine::unsent;
@@ -288,30 +287,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
         body: Body<'_>,
         last: bool,
     ) -> Result<Receipt, Error> {
-        #[cfg(feature = "reencode")]
-        let other;
+        let mut other = None;
         let Body {
             mut source,
             mut form,
         } = body;
-        let refused = |error| {
-            let error = Error::new(ErrorKind::Body(error), Phase::Mail);
-            unsent(error, envelope.clone())
-        };
-        #[cfg(feature = "reencode")]
-        {
-            other = match source {
-                Source::Bytes(bytes) if !self.capabilities().has(Extension::EightBitMime) => {
-                    form.reencoded(bytes).map_err(refused)?
-                }
-                _ => None,
-            };
-            if let Some(other) = &other {
-                source = Source::Bytes(other);
-            }
-        }
         if let Source::Bytes(bytes) = source {
-            form = form.survey(bytes).map_err(refused)?;
+            let eight_bit = self.capabilities().has(Extension::EightBitMime);
+            let refused = |error| {
+                let error = Error::new(ErrorKind::Body(error), Phase::Mail);
+                unsent(error, envelope.clone())
+            };
+            (form, other) = form.fit(bytes, eight_bit).map_err(refused)?;
+        }
+        if let Some(other) = &other {
+            source = Source::Bytes(other);
         }
         if last {
             self.engine.send_last(envelope, form);
@@ -319,7 +309,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
             self.engine.send(envelope, form);
         }
         let receipt = self.run(Some(&mut source)).await?;
-        Ok(receipt.expect("a mail has a receipt"))
+        Ok(Receipt {
+            is_reencoded: other.is_some(),
+            ..receipt.expect("a mail has a receipt")
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! A mail as an operation of the engine: what it needs, its course, its end.
 
+use super::ascii::Original;
 use super::transaction::{Plan, Transaction};
 use super::{Engine, Operation, Protocol, Security, unsent};
 use crate::{
@@ -73,6 +74,15 @@ impl Engine {
 
     /// Starts a mail with the capabilities that are known now.
     pub(super) fn start_mail(&mut self, envelope: Envelope, form: Form, last: bool) {
+        let fits = !envelope.needs_smtputf8() || self.capabilities.has(Extension::SmtpUtf8);
+        let ascii = match fits {
+            true => None,
+            false => Original::to_ascii(&envelope, self.options.ascii_domain),
+        };
+        let wire = match ascii {
+            Some((ascii, original)) => (ascii, Some(original)),
+            None => (envelope.clone(), None),
+        };
         let kind = if envelope.recipients().is_empty() {
             Some(ErrorKind::Invalid(
                 "the envelope has no recipients: add one",
@@ -80,7 +90,7 @@ impl Engine {
         } else if envelope.parameters().require_tls && self.security == Security::Plaintext {
             Some(ErrorKind::Invalid("REQUIRETLS needs a session over TLS"))
         } else {
-            let missing = self.first_missing(&envelope, form);
+            let missing = self.first_missing(&wire.0, form);
             missing.map(ErrorKind::Unsupported)
         };
         if let Some(kind) = kind {
@@ -108,14 +118,12 @@ impl Engine {
             reset: self.needs_reset,
             lmtp,
         };
-        let transaction = Transaction::new(envelope, form, plan, &self.capabilities);
+        let transaction = Transaction::new(wire, form, plan, &self.capabilities);
         if let Some(len) = form.declared()
             && let Err(kind) = transaction.check_len(len)
         {
-            return self.finish(Err(unsent(
-                Error::new(kind, Phase::Mail),
-                transaction.envelope,
-            )));
+            let (envelope, _) = transaction.outcomes();
+            return self.finish(Err(unsent(Error::new(kind, Phase::Mail), envelope)));
         }
         self.operation = Some(Operation::Mail(Box::new(transaction)));
     }
@@ -221,14 +229,18 @@ impl Engine {
             (kind, _) => kind,
         };
         let error = Error::new(kind, phase);
-        self.finish(Err(error.of_mail(delivery, mail.envelope, mail.outcomes)));
+        let (envelope, outcomes) = mail.outcomes();
+        self.finish(Err(error.of_mail(delivery, envelope, outcomes)));
     }
 
-    fn deliver(&mut self, mail: Transaction) {
+    fn deliver(&mut self, mut mail: Transaction) {
+        let reply = mail.receipt.take().expect("the caller has looked");
+        let (envelope, outcomes) = mail.outcomes();
         let receipt = Receipt {
-            reply: mail.receipt.expect("the caller has looked"),
-            envelope: mail.envelope,
-            outcomes: mail.outcomes,
+            envelope,
+            outcomes,
+            reply,
+            is_reencoded: false,
         };
         self.finish(Ok(Some(receipt)));
     }

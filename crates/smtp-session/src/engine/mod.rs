@@ -1,5 +1,6 @@
 //! The session without I/O: bytes in, bytes out.
 
+mod ascii;
 mod authenticate;
 mod commands;
 mod hello;

@@ -28,12 +28,13 @@ pub enum Protocol {
 }
 
 /// What a session may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     pub(crate) protocol: Protocol,
     pub(crate) pipelining: bool,
     pub(crate) chunking: bool,
     pub(crate) plaintext_auth: bool,
+    pub(crate) ascii_domain: Option<AsciiDomain>,
 }
 
 impl Default for Options {
@@ -43,6 +44,7 @@ impl Default for Options {
             pipelining: true,
             chunking: true,
             plaintext_auth: false,
+            ascii_domain: None,
         }
     }
 }
@@ -78,7 +80,21 @@ impl Options {
         self.plaintext_auth = allow;
         self
     }
+
+    /// How a domain beyond ASCII is written in A-labels, for servers without SMTPUTF8:
+    /// `None` from it where the domain has no such form. Without this, and where the
+    /// local part is beyond ASCII, an address has none.
+    ///
+    /// Source: RFC 6531 section 3.2; RFC 5891.
+    #[must_use]
+    pub fn ascii_domain(mut self, form: fn(&str) -> Option<String>) -> Self {
+        self.ascii_domain = Some(form);
+        self
+    }
 }
+
+/// Gives a domain's A-labels.
+pub(crate) type AsciiDomain = fn(&str) -> Option<String>;
 
 impl fmt::Debug for Security {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

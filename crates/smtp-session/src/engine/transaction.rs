@@ -2,6 +2,7 @@
 //!
 //! Source: RFC 5321 section 3.3; RFC 2920 (PIPELINING); RFC 3030 (CHUNKING).
 
+use super::ascii::Original;
 use super::commands::{self, Encoding};
 use super::wire::Wire;
 use crate::lines::Lines;
@@ -73,7 +74,9 @@ pub(super) struct Plan {
 
 /// A mail under way.
 pub(super) struct Transaction {
-    pub(super) envelope: Envelope,
+    envelope: Envelope,
+    /// The one that was given, if that is another.
+    original: Option<Original>,
     pub(super) outcomes: Vec<Outcome>,
     pub(super) plan: Plan,
     pub(super) stage: Stage,
@@ -106,7 +109,12 @@ pub(super) struct Transaction {
 }
 
 impl Transaction {
-    pub(super) fn new(envelope: Envelope, form: Form, plan: Plan, offers: &Capabilities) -> Self {
+    pub(super) fn new(
+        (envelope, original): (Envelope, Option<Original>),
+        form: Form,
+        plan: Plan,
+        offers: &Capabilities,
+    ) -> Self {
         let mut lines = form.lines();
         if !plan.chunking {
             lines.stuff_dots();
@@ -117,6 +125,7 @@ impl Transaction {
         Self {
             outcomes: vec![Outcome::Unknown; envelope.recipients().len()],
             envelope,
+            original,
             plan,
             stage: Stage::Body,
             expected: VecDeque::new(),
@@ -136,6 +145,14 @@ impl Transaction {
             receipt: None,
             final_refused: false,
             contradiction: false,
+        }
+    }
+
+    /// The envelope as it was given, and what became of it.
+    pub(super) fn outcomes(self) -> (Envelope, Vec<Outcome>) {
+        match self.original {
+            None => (self.envelope, self.outcomes),
+            Some(original) => original.outcomes(self.outcomes),
         }
     }
 

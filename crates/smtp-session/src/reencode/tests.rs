@@ -3,10 +3,24 @@
 use super::*;
 use mail_parser::Message;
 
+fn to(mail: &[u8], eight_bit: bool) -> Result<Option<Vec<u8>>, BodyError> {
+    let form = Form::default();
+    reencode(mail, Limits { form, eight_bit })
+}
+
 fn seven_bit(mail: &[u8]) -> Vec<u8> {
-    let changed = to_seven_bit(mail).expect("it can be");
+    let changed = to(mail, false).expect("it can be");
+    let changed = changed.unwrap_or_else(|| mail.to_vec());
     assert!(changed.is_ascii());
     changed
+}
+
+/// What arrives of the text of a mail, with line breaks of one kind.
+fn text(mail: &[u8]) -> String {
+    match &parse(mail).parts[0].body {
+        PartType::Text(text) | PartType::Html(text) => text.replace("\r\n", "\n"),
+        body => panic!("{body:?}"),
+    }
 }
 
 fn parse(mail: &[u8]) -> Message<'_> {
@@ -120,30 +134,174 @@ fn a_mail_within_a_mail_is_changed_inside() {
     assert!(shown.contains("quoted-printable") && shown.contains("base64"));
 }
 
+/// What cron jobs print.
+#[test]
+fn long_lines_and_progress_bars_arrive_as_they_were() {
+    let long = "x".repeat(5000);
+    let bars = " 10%\r 50%\r100% done\r\r\nend = \r \r";
+    let html = format!("<p>{}</p>", "\u{e4} ".repeat(900));
+    for (label, body) in [
+        ("", long.as_str()),
+        ("", bars),
+        ("", &format!("a\n{long}\n\nb \t\n{bars}\n.\n")),
+        ("Content-Type: text/html; charset=utf-8\n", &html),
+        ("Content-Transfer-Encoding: 7bit\n", &long),
+    ] {
+        for end in ["\n", "\r\n"] {
+            let mail = format!("From: a@b\n{label}Subject: s\n\n");
+            let mail = format!("{}{body}{end}", mail.replace('\n', end));
+            for eight_bit in [true, false] {
+                let changed = to(mail.as_bytes(), eight_bit).expect("it can be");
+                let changed = changed.expect("it is needed");
+                let shown = String::from_utf8_lossy(&changed).into_owned();
+                assert_eq!(
+                    text(&changed),
+                    format!("{body}{end}").replace("\r\n", "\n"),
+                    "{shown}"
+                );
+                for field in ["MIME-Version", "Content-Type", "Content-Transfer-Encoding"] {
+                    assert_eq!(shown.matches(field).count(), 1, "{shown}");
+                }
+                assert!(shown.lines().all(|line| line.len() <= 77), "{shown}");
+                assert_eq!(to(&changed, false), Ok(None), "once is enough");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_server_with_8bitmime_gets_what_is_beyond_ascii_as_it_is() {
+    let mail = "Subject: s\r\n\r\nGr\u{fc}\u{df}e\r\n";
+    assert_eq!(to(mail.as_bytes(), true), Ok(None));
+    let both = MIXED.replace("plain\r\n--b--", &format!("{}\r\n--b--", "x".repeat(999)));
+    let changed = to(both.as_bytes(), true)
+        .expect("it can be")
+        .expect("it is needed");
+    let shown = String::from_utf8_lossy(&changed);
+    assert!(shown.contains("\r\n\r\nf\u{fc}r\r\n--b"), "{shown}");
+    assert_eq!(shown.matches("quoted-printable").count(), 1);
+    assert_eq!(shown.matches("8bit").count(), 1);
+}
+
+#[test]
+fn text_of_no_known_character_set_is_labelled_so() {
+    let latin = b"Subject: x\r\n\r\nlatin \xfc\r\n";
+    let shown = String::from_utf8(seven_bit(latin)).expect("ASCII");
+    assert!(shown.contains("charset=unknown-8bit\r\n"), "{shown}");
+    assert!(shown.ends_with("\r\n\r\nlatin =FC\r\n"), "{shown}");
+    let ascii = format!("Subject: x\r\n\r\n{}\r\n", "x".repeat(999));
+    let shown = String::from_utf8(seven_bit(ascii.as_bytes())).expect("ASCII");
+    assert!(shown.contains("charset=us-ascii\r\n"), "{shown}");
+}
+
+/// As programs write attachments that do not cut base64 into lines.
+#[test]
+fn parts_that_are_encoded_already_get_shorter_lines() {
+    let part = |encoding: &str, body: &str| {
+        format!(
+            "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}\r\n--b--\r\n"
+        )
+    };
+    for (encoding, body) in [
+        ("base64", "QUJD".repeat(500)),
+        ("base64", "QUJD".repeat(300) + "\rQUI="),
+        ("quoted-printable", "=41bc".repeat(500)),
+    ] {
+        let mail = part(encoding, &body);
+        let changed = to(mail.as_bytes(), true)
+            .expect("it can be")
+            .expect("it is needed");
+        let (before, after) = (parse(mail.as_bytes()), parse(&changed));
+        assert_eq!(before.parts[1].contents(), after.parts[1].contents());
+        let mut lines = changed.split(|b| *b == b'\n');
+        assert!(lines.all(|line| line.len() <= 78));
+        assert!(changed.ends_with(b"\r\n--b--\r\n"));
+    }
+}
+
+#[test]
+fn what_is_signed_or_encrypted_is_refused_with_the_reason() {
+    let long = format!("{}\r\n", "x".repeat(999));
+    let kinds = ["multipart/signed", "multipart/encrypted"].map(|kind| {
+        let mixed = MIXED.replace("multipart/mixed", kind);
+        mixed.replace("plain\r\n", &long)
+    });
+    let inner = format!("DKIM-Signature: v=1\r\nSubject: x\r\n\r\n{long}");
+    let mails = [
+        inner.clone(),
+        format!("Content-Type: message/rfc822\r\n\r\n{inner}"),
+        format!("Subject: x\r\n\r\n-----BEGIN PGP SIGNED MESSAGE-----\r\n{long}"),
+        format!(
+            "Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n\r\n{long}"
+        ),
+        MIXED.replace("application/x-any", "application/pgp-encrypted"),
+        MIXED.replace("multipart/mixed", "Multipart/Signed"),
+    ];
+    for mail in kinds.iter().chain(&mails) {
+        let refused = to(mail.as_bytes(), false);
+        assert!(
+            matches!(refused, Err(BodyError::Signed { .. })),
+            "{mail}: {refused:?}"
+        );
+    }
+    // What goes as it is, goes.
+    for mail in [
+        &kinds[0].replace(&long, "x\r\n"),
+        &mails[0].replace(&long, "x\r\n"),
+    ] {
+        assert_eq!(to(mail.as_bytes(), true), Ok(None));
+    }
+}
+
 #[test]
 fn what_no_encoding_can_tell_is_refused() {
-    let signed = MIXED.replace("multipart/mixed", "multipart/signed");
     let deep = "Content-Type: message/rfc822\r\n\r\n".repeat(20) + "Subject: x\r\n\r\n\u{fc}\r\n";
-    for (mail, line) in [
-        ("Subject: \u{fc}\r\n\r\nx\r\n".as_bytes(), 1),
-        (b"Subject: x\r\n\r\nlatin \xfc\r\n", 3),
-        (signed.as_bytes(), 8),
+    let preamble = MIXED.replace(
+        "--b\r\nContent-Type: text/plain; ",
+        "pre\u{e4}mble\r\n--b\r\nContent-Type: text/plain; ",
+    );
+    let eight_bit = |line| BodyError::EightBit { line };
+    for (mail, wrong) in [
+        ("Subject: \u{fc}\r\n\r\nx\r\n", eight_bit(1)),
+        (&preamble, eight_bit(5)),
+        (&deep, eight_bit(43)),
         (
-            MIXED
-                .replace(
-                    "--b\r\nContent-Type: text/plain; ",
-                    "pre\u{e4}mble\r\n--b\r\nContent-Type: text/plain; ",
-                )
-                .as_bytes(),
-            5,
+            &format!("Subject: {}\r\n\r\nx\r\n", "x".repeat(999)),
+            BodyError::LineTooLong { line: 1 },
         ),
-        (deep.as_bytes(), 43),
+        ("X: a\rb\r\n\r\nx\ry\r\n", BodyError::BareCr { line: 1 }),
+        (
+            "Subject: x\r\n\r\na\rb\r\n\0\r\n",
+            BodyError::Nul { line: 4 },
+        ),
+        (
+            "Content-Type: multipart/mixed\r\n\r\na\rb\r\n",
+            BodyError::BareCr { line: 3 },
+        ),
+        (
+            "Content-Type: message/partial; id=x; number=1\r\n\r\na\rb\r\n",
+            BodyError::BareCr { line: 3 },
+        ),
     ] {
-        assert_eq!(
-            to_seven_bit(mail),
-            Err(BodyError::EightBit { line }),
-            "{}",
-            String::from_utf8_lossy(mail)
-        );
+        assert_eq!(to(mail.as_bytes(), false), Err(wrong), "{mail}");
+    }
+    let strict = Form::default().line_ends(crate::LineEnds::Crlf);
+    let limits = Limits {
+        form: strict,
+        eight_bit: true,
+    };
+    let mail = b"Subject: x\r\n\r\na\nb\r\n";
+    assert_eq!(reencode(mail, limits), Err(BodyError::BareLf { line: 3 }));
+}
+
+proptest::proptest! {
+    /// Whatever text it is, what arrives is what was sent.
+    #[test]
+    fn any_text_arrives_as_it_was(body in "[ a=.\t\r\n\u{e4}]{0,300}", long in 0..2000_usize) {
+        let body = format!("{body}{}\n", "y".repeat(long));
+        let mail = format!("Subject: s\n\n{body}");
+        if let Some(changed) = to(mail.as_bytes(), false).expect("it can be") {
+            proptest::prop_assert_eq!(text(&changed), body.replace("\r\n", "\n"));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The sessions and the engine against a server in memory: one module for each thing
 //! that can be said of them.
 
+mod ascii;
 mod auth;
 mod auth_corners;
 mod connections;
