@@ -77,6 +77,8 @@
 //! | `native-roots` | | the host's root certificates, if the component may read them (`wasmtime run --dir /etc/ssl`); else the bundled |
 //! | `plaintext-only` | | `connect_smtp_plaintext`; without the other two no crate of TLS is built |
 //! | `mailer` | | [`mailer`]: connections that are kept, mails that are tried again, reports for each recipient |
+//! | `idna` | | with `mailer`: domains beyond ASCII as A-labels, for servers without SMTPUTF8 |
+//! | `reencode` | | with `mailer`: `Form::reencode`, for text that does not go as it is (long lines, bare CR, servers without 8BITMIME) |
 //! | `saslprep` | yes | with `mailer`: passwords beyond ASCII |
 //! | `tls` | by `webpki-roots` | TLS without roots: give some by [`ConnectOptions`] |
 //! | `pure` | yes | the crypto provider `tls-pump-crypto`, in Rust alone |

@@ -5,18 +5,41 @@
 
 use smtp_session::Address;
 
-/// The bare addresses of an unfolded address list, in order.
-///
-/// # Errors
-///
-/// What is wrong, as the end of a sentence, without the list.
-pub(super) fn parse_list(list: &str) -> Result<Vec<Address>, String> {
+/// What an address list names.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct List {
+    /// In order.
+    pub(super) addresses: Vec<Address>,
+    /// Where those end that have no domain, in bytes: `@domain` belongs there.
+    pub(super) bare: Vec<usize>,
+}
+
+/// Why a list can't be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wrong {
+    /// The end of a sentence, without the list.
+    Text(String),
+    /// The address in this place, from 1, has no domain.
+    Bare(usize),
+}
+
+impl From<&str> for Wrong {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+/// Reads an address list, folded or not. `domain` completes addresses without one;
+/// without that they are wrong.
+pub(super) fn parse_list(list: &str, domain: Option<&str>) -> Result<List, Wrong> {
     let mut parser = Parser {
-        rest: list.chars().peekable(),
-        addresses: Vec::new(),
+        list,
+        at: 0,
+        domain,
+        found: List::default(),
     };
     let mut entry = Entry::default();
-    while let Some(c) = parser.rest.next() {
+    while let Some(c) = parser.next() {
         match c {
             ',' => parser.end(std::mem::take(&mut entry))?,
             ':' if entry.is_address => {
@@ -32,94 +55,120 @@ pub(super) fn parse_list(list: &str) -> Result<Vec<Address>, String> {
             }
             '"' => {
                 let text = parser.quoted()?;
-                entry.push(&text);
+                entry.push(&text, parser.at);
             }
             '[' => {
                 let text = parser.literal()?;
-                entry.push(&text);
+                entry.push(&text, parser.at);
             }
             c => {
                 entry.is_address |= c == '@';
-                entry.push(c.encode_utf8(&mut [0; 4]));
+                entry.push(c.encode_utf8(&mut [0; 4]), parser.at);
             }
         }
     }
     parser.end(entry)?;
-    Ok(parser.addresses)
+    Ok(parser.found)
+}
+
+/// A text, and where in the list it ends.
+#[derive(Default)]
+struct Text {
+    text: String,
+    end: usize,
+}
+
+impl Text {
+    fn push(&mut self, text: &str, end: usize) {
+        self.text.push_str(text);
+        self.end = end;
+    }
 }
 
 /// What stands between two commas.
 #[derive(Default)]
 struct Entry {
     /// The address, or the words before an angle address.
-    text: String,
-    angle: Option<String>,
-    /// White space came after `text`.
+    words: Text,
+    angle: Option<Text>,
+    /// White space came after `words`.
     gap: bool,
-    /// `text` is several words, which no address is.
-    words: bool,
-    /// `text` has an `@` outside quotation marks.
+    /// `words` is several, which no address is.
+    several: bool,
+    /// `words` has an `@` outside quotation marks.
     is_address: bool,
 }
 
 impl Entry {
-    fn push(&mut self, text: &str) {
+    fn push(&mut self, text: &str, end: usize) {
+        let before = &self.words.text;
         let joins = |s: Option<char>| matches!(s, Some('.' | '@'));
-        let apart = !joins(self.text.chars().last()) && !joins(text.chars().next());
-        self.words |= std::mem::take(&mut self.gap) && !self.text.is_empty() && apart;
-        self.text.push_str(text);
+        let apart = !joins(before.chars().last()) && !joins(text.chars().next());
+        self.several |= std::mem::take(&mut self.gap) && !before.is_empty() && apart;
+        self.words.push(text, end);
     }
 }
 
 struct Parser<'a> {
-    rest: std::iter::Peekable<std::str::Chars<'a>>,
-    addresses: Vec<Address>,
+    list: &'a str,
+    /// Up to here it was read.
+    at: usize,
+    domain: Option<&'a str>,
+    found: List,
 }
 
 impl Parser<'_> {
-    fn end(&mut self, entry: Entry) -> Result<(), String> {
-        let address = match entry.angle {
+    fn next(&mut self) -> Option<char> {
+        let next = self.list[self.at..].chars().next()?;
+        self.at += next.len_utf8();
+        Some(next)
+    }
+
+    fn end(&mut self, entry: Entry) -> Result<(), Wrong> {
+        let Text { mut text, end } = match entry.angle {
             Some(address) => address,
-            None if entry.text.is_empty() => return Ok(()),
-            None if entry.words => {
+            None if entry.words.text.is_empty() => return Ok(()),
+            None if entry.several => {
                 return Err("has words without an address in <> or without a comma".into());
             }
-            None => entry.text,
+            None => entry.words,
         };
-        // Submission needs a domain: nobody completes one on the way.
-        // Behind U+FFFD was something else.
-        let is_full = address.contains('@') && !address.contains('\u{fffd}');
-        let number = self.addresses.len() + 1;
-        if !is_full {
-            return Err(format!(
-                "has no full address in place {number}: write name@domain"
-            ));
+        let number = self.found.addresses.len() + 1;
+        if !text.contains('@') {
+            // Submission needs a domain: nobody completes one on the way.
+            let domain = self.domain.filter(|_| !text.is_empty());
+            text = format!("{text}@{}", domain.ok_or(Wrong::Bare(number))?);
+            self.found.bare.push(end);
         }
-        let checked = Address::new(&address);
-        let checked = checked.map_err(|why| format!("is wrong in place {number}: {why}"))?;
-        self.addresses.push(checked);
+        let wrong = |why| Wrong::Text(format!("is wrong in place {number}: {why}"));
+        self.found
+            .addresses
+            .push(Address::new(&text).map_err(wrong)?);
         Ok(())
     }
 
     /// The address up to `>`.
-    fn angle(&mut self) -> Result<String, String> {
-        let mut address = String::new();
-        while let Some(c) = self.rest.next() {
+    fn angle(&mut self) -> Result<Text, Wrong> {
+        let mut address = Text::default();
+        while let Some(c) = self.next() {
             match c {
                 '>' => return Ok(address),
-                '"' => address.push_str(&self.quoted()?),
+                '"' => {
+                    let text = self.quoted()?;
+                    address.push(&text, self.at);
+                }
                 '(' => self.comment()?,
                 c if c.is_ascii_whitespace() => {}
-                c => address.push(c),
+                c => address.push(c.encode_utf8(&mut [0; 4]), self.at),
             }
         }
         Err("has a < without its >".into())
     }
 
     /// A domain in brackets; the first one is taken already.
-    fn literal(&mut self) -> Result<String, String> {
+    fn literal(&mut self) -> Result<String, Wrong> {
         let mut text = String::from('[');
-        for c in self.rest.by_ref() {
+        while let Some(c) = self.next() {
             text.push(c);
             if c == ']' {
                 return Ok(text);
@@ -128,14 +177,17 @@ impl Parser<'_> {
         Err("has a [ without its ]".into())
     }
 
-    /// A quoted string with its quotes; the first one is taken already.
-    fn quoted(&mut self) -> Result<String, String> {
+    /// A quoted string with its quotes; the first one is taken already. It may be folded.
+    fn quoted(&mut self) -> Result<String, Wrong> {
         let mut text = String::from('"');
-        while let Some(c) = self.rest.next() {
+        while let Some(c) = self.next() {
+            if matches!(c, '\r' | '\n') {
+                continue;
+            }
             text.push(c);
             match c {
                 '"' => return Ok(text),
-                '\\' => text.extend(self.rest.next()),
+                '\\' => text.extend(self.next()),
                 _ => {}
             }
         }
@@ -143,13 +195,13 @@ impl Parser<'_> {
     }
 
     /// Passes over a comment, which may hold comments.
-    fn comment(&mut self) -> Result<(), String> {
+    fn comment(&mut self) -> Result<(), Wrong> {
         let mut depth = 1;
-        while let Some(c) = self.rest.next() {
+        while let Some(c) = self.next() {
             match c {
                 '(' => depth += 1,
                 ')' => depth -= 1,
-                '\\' => drop(self.rest.next()),
+                '\\' => drop(self.next()),
                 _ => {}
             }
             if depth == 0 {
@@ -186,9 +238,11 @@ mod tests {
             ("\"x@y\": a@b;, c@d", &["a@b", "c@d"]),
             ("", &[]),
         ] {
-            let parsed = parse_list(list).expect(list);
-            let parsed: Vec<_> = parsed.iter().map(Address::as_str).collect();
-            assert_eq!(parsed, expected, "{list}");
+            for list in [list, &list.replace(' ', "\r\n ")] {
+                let parsed = parse_list(list, None).expect(list);
+                let parsed: Vec<_> = parsed.addresses.iter().map(Address::as_str).collect();
+                assert_eq!(parsed, expected, "{list}");
+            }
         }
     }
 
@@ -211,9 +265,40 @@ mod tests {
             "a@b: c@d",
             "mailto:a@b: c@d",
             "a@[192.0.2.1",
-            "j\u{fffd}@b",
+            "j\u{1a}@b",
         ] {
-            assert!(parse_list(list).is_err(), "{list}");
+            assert!(parse_list(list, None).is_err(), "{list}");
         }
+    }
+
+    #[test]
+    fn addresses_without_a_domain_are_completed_where_they_end() {
+        for (list, expected) in [
+            ("root", "root@x.example"),
+            ("root (Cron Daemon)", "root@x.example (Cron Daemon)"),
+            (
+                "\"(Cron Daemon)\" <root>, a@b",
+                "\"(Cron Daemon)\" <root@x.example>, a@b",
+            ),
+            (
+                "J\u{f6} < ann (x) >,bo , <a@b>",
+                "J\u{f6} < ann@x.example (x) >,bo@x.example , <a@b>",
+            ),
+            ("all: a,\r\n b;", "all: a@x.example,\r\n b@x.example;"),
+            ("\"odd local\"", "\"odd local\"@x.example"),
+        ] {
+            let found = parse_list(list, Some("x.example")).expect(list);
+            let mut completed = list.to_owned();
+            for end in found.bare.iter().rev() {
+                completed.insert_str(*end, "@x.example");
+            }
+            assert_eq!(completed, expected);
+            let whole = parse_list(expected, None).expect(expected);
+            assert_eq!((whole.addresses, whole.bare), (found.addresses, Vec::new()));
+        }
+        for list in ["Ann Other", "<>", "a@", "j\u{1a}", "\"a@b\""] {
+            assert!(parse_list(list, Some("x.example")).is_err(), "{list}");
+        }
+        assert_eq!(parse_list("a@b, root", None), Err(Wrong::Bare(2)));
     }
 }

@@ -3,6 +3,7 @@
 use super::connect::{BoxFuture, Connect, WasiConnect};
 use super::rate::Rate;
 use super::server::{Security, Server, ServerUrl};
+use super::silence::SILENCE;
 use super::{Mailer, MailerError, Retry, Shared};
 use crate::{ConnectOptions, Phase, WasiTarget};
 use smtp_session::{Credentials, InvalidInput, Mechanism, Options, Speaker, Timeouts};
@@ -45,6 +46,8 @@ pub(super) struct Setup {
     pub(super) limits: Limits,
     pub(super) retry: Retry,
     pub(super) deadline: Option<Duration>,
+    /// How long a port may say nothing before it is asked for TLS.
+    pub(super) silence: Duration,
     pub(super) transcript: Option<Reader>,
 }
 
@@ -70,6 +73,11 @@ pub(super) enum Login {
 }
 
 impl MailerBuilder {
+    #[cfg(test)]
+    pub(super) fn setup_mut(&mut self) -> &mut Setup {
+        &mut self.setup
+    }
+
     fn new(way: Way) -> Self {
         Self {
             way,
@@ -93,6 +101,7 @@ impl MailerBuilder {
                 },
                 retry: Retry::default(),
                 deadline: None,
+                silence: SILENCE,
                 transcript: None,
             },
         }

@@ -8,7 +8,8 @@ use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
-use tls_pump::{ConnectionInfo, Engine};
+use tls_pump::{ConnectionInfo, Engine, Error};
+use wasi_net::TcpStream;
 
 /// A future in a box.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -42,7 +43,7 @@ impl fmt::Debug for Connection {
 
 /// Opens a [`Mailer`](super::Mailer)'s connections.
 ///
-/// The mailer limits the time of both: a future is dropped when it took longer
+/// The mailer limits the time of all: a future is dropped when it took longer
 /// than [`Phase::Connect`] and [`Phase::Tls`] together may, or the mail.
 pub trait Connect: Send + Sync {
     /// Opens a connection, with TLS if that comes first.
@@ -55,6 +56,12 @@ pub trait Connect: Send + Sync {
     /// Whether STARTTLS has to follow the first EHLO.
     fn upgrades(&self) -> bool {
         false
+    }
+
+    /// Whether another connection to the same port is answered by TLS: called where the
+    /// server does not greet in plaintext. By default it is not known, and so not.
+    fn speaks_tls(&self) -> BoxFuture<'_, bool> {
+        Box::pin(std::future::ready(false))
     }
 
     /// Does the TLS handshake behind STARTTLS. It is only called where
@@ -88,6 +95,30 @@ impl WasiConnect {
         Self { server, options }
     }
 
+    async fn open(&self) -> Result<TcpStream, WasiSmtpError>
+    where
+        for<'a> (): WasiTarget<'a>,
+    {
+        let Server { host, port, .. } = &self.server;
+        let mut stream = self.options.connector().connect(host, *port).await?;
+        // The session has its own times.
+        stream.set_read_timeout(None);
+        stream.set_write_timeout(None);
+        Ok(stream)
+    }
+
+    /// With TLS at once.
+    async fn open_secure(&self) -> Result<Connection, WasiSmtpError>
+    where
+        for<'a> (): WasiTarget<'a>,
+    {
+        let config = self.options.tls_config().map_err(WasiSmtpError::of_tls)?;
+        let stream = self.open().await?;
+        let local_addr = Some(stream.local_addr().ip());
+        let engine = Engine::new(&config, self.options.server_name_for(&self.server.host));
+        self.secure(engine, stream, local_addr).await
+    }
+
     /// Does the handshake.
     async fn secure<S: ByteStream + 'static>(
         &self,
@@ -113,23 +144,37 @@ where
 {
     fn connect(&self) -> BoxFuture<'_, Result<Connection, WasiSmtpError>> {
         Box::pin(async {
-            let Server { host, port, .. } = &self.server;
-            let config = self.options.tls_config().map_err(WasiSmtpError::of_tls)?;
-            let mut stream = self.options.connector().connect(host, *port).await?;
-            // The session has its own times.
-            stream.set_read_timeout(None);
-            stream.set_write_timeout(None);
-            let local_addr = Some(stream.local_addr().ip());
             if self.server.security == Security::Implicit {
-                let engine = Engine::new(&config, self.options.server_name_for(host));
-                return self.secure(engine, stream, local_addr).await;
+                return self.open_secure().await;
             }
+            // What is wrong with its options shows before the server is asked.
+            self.options.tls_config().map_err(WasiSmtpError::of_tls)?;
+            let stream = self.open().await?;
             Ok(Connection {
+                local_addr: Some(stream.local_addr().ip()),
                 stream: Box::new(stream),
                 security: smtp_session::Security::Plaintext,
-                local_addr,
                 tls: None,
             })
+        })
+    }
+
+    fn speaks_tls(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async {
+            match self.open_secure().await {
+                Ok(_) => true,
+                // What it says need not be liked.
+                Err(WasiSmtpError::Tls(error)) => matches!(
+                    error.get_ref().and_then(|inner| inner.downcast_ref()),
+                    Some(
+                        Error::Alert { .. }
+                            | Error::Certificate { .. }
+                            | Error::ClockNotSet { .. }
+                            | Error::Incompatible(_)
+                    )
+                ),
+                Err(_) => false,
+            }
         })
     }
 

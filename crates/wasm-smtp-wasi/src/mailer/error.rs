@@ -1,7 +1,8 @@
 //! Why a mail was not sent, or not to all, and what helps.
 
-use super::Blame;
+use super::addresses::Wrong;
 use super::report::{Fate, fates_delivery};
+use super::{Blame, Deferred};
 use crate::WasiSmtpError;
 use smtp_session::{Address, Delivery, Envelope, ErrorKind, Extension, Phase, Reply};
 use std::{error, fmt, io};
@@ -21,6 +22,7 @@ struct Inner {
     mail: Option<(Envelope, Vec<Fate>)>,
     /// Others got the mail.
     of_rest: bool,
+    deferred: Option<Deferred>,
 }
 
 /// What went wrong.
@@ -37,6 +39,8 @@ pub enum MailerErrorKind {
     Connect(WasiSmtpError),
     /// The session failed, or the server refused.
     Session(smtp_session::Error),
+    /// The server does not greet in plaintext on this port, where TLS is answered.
+    WaitsForTls,
     /// No access token came from what gives them.
     Token(io::Error),
     /// The time that the mail may take in all was over, or would have been, while it
@@ -71,6 +75,8 @@ pub enum Remedy {
     /// The server's certificate is from a CA that is not trusted: trust that, if
     /// it is the right one.
     TrustCa,
+    /// An address has no domain, and nobody completes it.
+    FullAddress,
 }
 
 impl fmt::Display for Remedy {
@@ -86,6 +92,7 @@ impl fmt::Display for Remedy {
             Self::LogIn => "give credentials, or send from an address that it takes",
             Self::OtherSender => "send from an address that it takes",
             Self::OtherRecipient => "correct or leave out the recipient",
+            Self::FullAddress => "write name@domain",
             Self::TrustCa => "trust the CA that it is from, if that is the right one",
         })
     }
@@ -95,6 +102,7 @@ impl MailerError {
     pub(super) fn new(kind: MailerErrorKind) -> Self {
         let remedy = match &kind {
             MailerErrorKind::Connect(error) => of_connection(error),
+            MailerErrorKind::WaitsForTls => Some(Remedy::UseImplicitTls),
             _ => None,
         };
         Self(Box::new(Inner {
@@ -103,6 +111,7 @@ impl MailerError {
             attempts: 0,
             mail: None,
             of_rest: false,
+            deferred: None,
         }))
     }
 
@@ -112,6 +121,19 @@ impl MailerError {
 
     pub(super) fn message(text: impl Into<String>) -> Self {
         Self::new(MailerErrorKind::Message(text.into()))
+    }
+
+    /// `what` is an address list that can't be read.
+    pub(super) fn addresses(what: &str, wrong: Wrong) -> Self {
+        match wrong {
+            Wrong::Text(text) => Self::message(format!("the {what} {text}")),
+            Wrong::Bare(number) => {
+                let text = format!("the {what} has no full address in place {number}");
+                let mut this = Self::message(text);
+                this.0.remedy = Some(Remedy::FullAddress);
+                this
+            }
+        }
     }
 
     /// An error of a session that said `ehlo` to the server, over TLS or not.
@@ -125,6 +147,11 @@ impl MailerError {
     pub(super) fn of_mail(mut self, attempts: u32, envelope: Envelope, fates: Vec<Fate>) -> Self {
         self.0.attempts = attempts;
         self.0.mail = Some((envelope, fates));
+        self
+    }
+
+    pub(super) fn defer(mut self, deferred: Option<Deferred>) -> Self {
+        self.0.deferred = deferred;
         self
     }
 
@@ -176,6 +203,13 @@ impl MailerError {
         })
     }
 
+    /// When to try again: only of
+    /// [`Mailer::send_or_defer`](super::Mailer::send_or_defer).
+    #[must_use]
+    pub fn deferred(&self) -> Option<Deferred> {
+        self.0.deferred
+    }
+
     /// What the server said, if that is why.
     #[must_use]
     pub fn reply(&self) -> Option<&Reply> {
@@ -191,6 +225,7 @@ impl MailerError {
         match &self.0.kind {
             MailerErrorKind::Session(error) => Some(error.phase()),
             MailerErrorKind::Connect(WasiSmtpError::Timeout { phase, .. }) => Some(*phase),
+            MailerErrorKind::WaitsForTls => Some(Phase::Greeting),
             _ => None,
         }
     }
@@ -224,6 +259,7 @@ impl MailerError {
             MailerErrorKind::Config(_)
             | MailerErrorKind::Message(_)
             | MailerErrorKind::Read(_)
+            | MailerErrorKind::WaitsForTls
             | MailerErrorKind::Closed => false,
         }
     }
@@ -291,6 +327,9 @@ impl fmt::Display for MailerError {
             MailerErrorKind::Read(error) => write!(f, "the mail could not be read: {error}"),
             MailerErrorKind::Connect(error) => write!(f, "{error}"),
             MailerErrorKind::Session(error) => write!(f, "{}", error.cause()),
+            MailerErrorKind::WaitsForTls => f.write_str(
+                "the server does not greet on this port, and answers TLS there",
+            ),
             MailerErrorKind::Token(error) => write!(f, "there is no access token: {error}"),
             MailerErrorKind::TimedOut => f.write_str(
                 "it took longer than the mailer's deadline: set a longer deadline, or let fewer mails wait",
@@ -347,7 +386,9 @@ impl From<MailerError> for io::Error {
     fn from(error: MailerError) -> Self {
         let kind = match error.kind() {
             MailerErrorKind::Config(_) => io::ErrorKind::InvalidInput,
-            MailerErrorKind::Message(_) => io::ErrorKind::InvalidData,
+            MailerErrorKind::Message(_) | MailerErrorKind::WaitsForTls => {
+                io::ErrorKind::InvalidData
+            }
             MailerErrorKind::Read(error) | MailerErrorKind::Token(error) => error.kind(),
             MailerErrorKind::Connect(error) => error.io_error().kind(),
             MailerErrorKind::Session(error) => error.io_kind(),

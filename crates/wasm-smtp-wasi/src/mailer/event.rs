@@ -79,6 +79,11 @@ impl Meter {
         *lock(&self.0) = used;
     }
 
+    /// Whether this is waited for.
+    pub(super) fn is_in(&self, phase: Phase) -> bool {
+        lock(&self.0).phase == Some(phase)
+    }
+
     /// Tells the listener, who may take as long as he likes, with nothing locked.
     fn note(&self, event: impl FnOnce(&mut Use) -> Option<Event>) -> Option<Instant> {
         let mut used = lock(&self.0);

@@ -3,7 +3,7 @@
 //! Source: RFC 5322 sections 2.2, 3.6.2, 3.6.3 and 3.6.6.
 
 use super::MailerError;
-use super::addresses::parse_list;
+use super::addresses::{List, parse_list};
 use smtp_session::Address;
 use std::collections::HashSet;
 use std::ops::Range;
@@ -28,6 +28,7 @@ pub struct HeaderAddresses<'a> {
     fields: Vec<Field<'a>>,
     /// It was sent again.
     resent: bool,
+    domain: Option<&'a str>,
 }
 
 impl<'a> HeaderAddresses<'a> {
@@ -46,7 +47,19 @@ impl<'a> HeaderAddresses<'a> {
         if resent {
             fields = fields.drain(block).collect();
         }
-        Ok(Self { fields, resent })
+        let domain = None;
+        Ok(Self {
+            fields,
+            resent,
+            domain,
+        })
+    }
+
+    /// Completes the addresses that have no domain.
+    #[must_use]
+    pub fn domain(mut self, domain: &'a str) -> Self {
+        self.domain = Some(domain);
+        self
     }
 
     /// Of `Sender`, or else the first of `From`.
@@ -63,7 +76,7 @@ impl<'a> HeaderAddresses<'a> {
         let mut sender = None;
         for name in senders {
             for field in self.fields.iter().filter(|field| field.is(&[*name])) {
-                sender = sender.or(field.addresses()?.into_iter().next());
+                sender = sender.or(field.list(self.domain)?.addresses.into_iter().next());
             }
         }
         Ok(sender)
@@ -82,7 +95,7 @@ impl<'a> HeaderAddresses<'a> {
         };
         let (mut seen, mut recipients) = (HashSet::new(), Vec::new());
         for field in self.fields.iter().filter(|field| field.is(names)) {
-            let addresses = field.addresses()?.into_iter();
+            let addresses = field.list(self.domain)?.addresses.into_iter();
             recipients.extend(addresses.filter(|address| seen.insert(address.mailbox())));
         }
         Ok(recipients)
@@ -127,20 +140,32 @@ fn all_fields(mail: &[u8]) -> Result<Vec<Field<'_>>, MailerError> {
 }
 
 /// Reads a list of addresses as it stands in a header: names, groups and comments
-/// are left out.
+/// are left out. `domain` completes addresses without one.
 ///
 /// # Errors
 ///
-/// A list that can't be read whole: [`MailerErrorKind::Message`](super::MailerErrorKind::Message).
+/// A list that can't be read whole: [`MailerErrorKind::Message`](super::MailerErrorKind::Message),
+/// with [`Remedy::FullAddress`](super::Remedy::FullAddress) where a domain would complete it.
 ///
 /// Source: RFC 5322 section 3.4.
-pub fn parse_addresses(list: &str) -> Result<Vec<Address>, MailerError> {
-    addresses_in(list, "address list")
+pub fn parse_addresses(list: &str, domain: Option<&str>) -> Result<Vec<Address>, MailerError> {
+    let list = parse_list(list, domain);
+    list.map(|list| list.addresses)
+        .map_err(|wrong| MailerError::addresses("address list", wrong))
 }
 
-fn addresses_in(list: &str, what: &str) -> Result<Vec<Address>, MailerError> {
-    let addresses = parse_list(list);
-    addresses.map_err(|wrong| MailerError::message(format!("the {what} {wrong}")))
+/// Completes the addresses without a domain in the fields that name a sender: `From`,
+/// `Sender` and their `Resent` forms. A field that can't be read stays as it is.
+pub fn complete_senders(mail: &mut Vec<u8>, domain: &str) {
+    let mut ends = Vec::new();
+    for field in Fields::new(mail).filter(|field| field.is(&SENDERS)) {
+        let start = field.place.end - field.value.len();
+        let list = field.list(Some(domain)).unwrap_or_default();
+        ends.extend(list.bare.into_iter().map(|end| start + end));
+    }
+    for end in ends.into_iter().rev() {
+        mail.splice(end..end, format!("@{domain}").into_bytes());
+    }
 }
 
 impl std::fmt::Debug for HeaderAddresses<'_> {
@@ -283,13 +308,16 @@ impl Field<'_> {
         has_more(self.value)
     }
 
-    fn addresses(&self) -> Result<Vec<Address>, MailerError> {
-        let lines = self.value.split(|byte| *byte == b'\n');
-        let unfolded = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        let unfolded: Vec<u8> = unfolded.flatten().copied().collect();
-        // Bytes that are no UTF-8 can't be in an address, and make it one that is none.
-        let list = String::from_utf8_lossy(&unfolded);
-        addresses_in(&list, &format!("{} field", self.label))
+    fn list(&self, domain: Option<&str>) -> Result<List, MailerError> {
+        // Octets that are no UTF-8 can't be in an address. A control character in the
+        // place of each makes it one that is none, and moves nothing.
+        let mut list = String::new();
+        for chunk in self.value.utf8_chunks() {
+            list.push_str(chunk.valid());
+            list.extend(chunk.invalid().iter().map(|_| '\u{1a}'));
+        }
+        let wrong = |wrong| MailerError::addresses(&format!("{} field", self.label), wrong);
+        parse_list(&list, domain).map_err(wrong)
     }
 }
 

@@ -1,9 +1,10 @@
 //! A mail on its way: what became of it so far, and whether it is tried again.
 
+use super::deferred::Deferred;
 use super::event::{Event, Use};
 use super::report::{Fate, SendReport};
 use super::{MailerError, MailerErrorKind, Message, Retry};
-use smtp_session::{Delivery, Envelope, ErrorKind, Outcome, Receipt, Reply};
+use smtp_session::{Delivery, Envelope, ErrorKind, Outcome, Phase, Receipt, Reply};
 use std::time::{Duration, Instant};
 
 pub(super) struct Job {
@@ -17,21 +18,29 @@ pub(super) struct Job {
     /// A connection seemed to be full, and another one was taken.
     has_changed: bool,
     receipts: Vec<Receipt>,
-    /// Attempts that were begun.
+    /// Attempts that were begun, and why the last one failed.
     attempts: u32,
+    pub(super) error: Option<MailerError>,
     pub(super) until: Option<Instant>,
+    /// Whoever gave it tries again.
+    deferred: Option<Deferred>,
 }
 
-/// What to do behind an attempt.
-pub(super) enum Next {
-    /// Another attempt, after this time.
-    After(Duration),
-    End,
+/// Another attempt follows.
+pub(super) struct Next {
+    /// After this time.
+    pub(super) wait: Duration,
+    /// The server wants this mail to wait, and takes others meanwhile.
+    pub(super) is_of_mail: bool,
 }
 
 impl Job {
     pub(super) fn new(message: Message, until: Option<Instant>) -> Self {
         let len = message.envelope.recipients().len();
+        let (attempts, until) = match message.deferred {
+            Some(before) => (before.attempts, before.until),
+            None => (0, until),
+        };
         Self {
             fates: vec![Fate::NotSent; len],
             refused_now: vec![false; len],
@@ -39,8 +48,10 @@ impl Job {
             has_changed: false,
             message,
             receipts: Vec::new(),
-            attempts: 0,
+            attempts,
+            error: None,
             until,
+            deferred: None,
         }
     }
 
@@ -118,11 +129,12 @@ impl Job {
         let all = 0..self.fates.len();
         let asked: Vec<_> = all.filter(|index| self.is_asked(*index)).collect();
         for (index, outcome) in asked.into_iter().zip(outcomes) {
-            self.answered[index] |= *outcome != Outcome::Unknown;
+            self.answered[index] |= !matches!(outcome, Outcome::Unknown | Outcome::Unsupported(_));
             self.refused_now[index] =
                 matches!(outcome, Outcome::Refused(reply) if !reply.is_too_many_recipients());
             self.fates[index] = match (outcome, delivery) {
                 (Outcome::Refused(reply), _) => Fate::Refused(reply.clone()),
+                (Outcome::Unsupported(extension), _) => Fate::Unsupported(*extension),
                 (Outcome::Delivered, _) | (_, Delivery::Sent) => Fate::Sent,
                 (_, Delivery::MaybeSent) => Fate::MaybeSent,
                 _ => Fate::NotSent,
@@ -130,17 +142,17 @@ impl Job {
         }
     }
 
-    /// Whether an attempt, which failed by `error` if it did, is the last.
-    pub(super) fn next(
-        &mut self,
-        retry: &Retry,
-        error: Option<&MailerError>,
-        now: Instant,
-    ) -> Next {
-        let hopeless = error.is_some_and(|error| !error.is_transient());
+    /// Whether another attempt would meet the same.
+    pub(super) fn is_hopeless(&self) -> bool {
+        let error = self.error.as_ref();
+        error.is_some_and(|error| !error.is_transient())
+    }
+
+    /// What follows the attempt.
+    pub(super) fn next(&mut self, retry: &Retry, now: Instant) -> Option<Next> {
         let done = !self.fates.iter().any(Fate::is_open);
-        if self.is_doubtful() || hopeless || done || !self.message.is_whole() {
-            return Next::End;
+        if self.is_doubtful() || self.is_hopeless() || done || !self.message.is_whole() {
+            return None;
         }
         let refusal = self.fates.iter().find_map(|fate| match fate {
             Fate::Refused(reply) if reply.is_transient() => Some(reply),
@@ -148,22 +160,36 @@ impl Job {
         });
         // The connection is gone by which the rest of a mail for very many would have
         // gone at once: each time some were taken.
-        if error.is_none() && self.has_rest_at_once() {
+        if self.error.is_none() && self.has_rest_at_once() {
             self.attempts -= 1;
-            return Next::After(Duration::ZERO);
+            return Some(Next {
+                wait: Duration::ZERO,
+                is_of_mail: false,
+            });
         }
-        let reply: Option<&Reply> = error.and_then(MailerError::reply).or(refusal);
-        let Some(after) = retry.after(self.attempts, reply) else {
-            return Next::End;
-        };
-        if !self.has_time_for(after, now) {
-            return Next::End;
+        let reply: Option<&Reply> = self.error.as_ref().and_then(MailerError::reply);
+        let wait = retry.after(self.attempts, reply.or(refusal))?;
+        if !self.has_time_for(wait, now) {
+            return None;
         }
         if let Some(listener) = &self.message.listener {
             let attempt = self.attempts + 1;
-            listener.tell(Event::Retry { attempt, after });
+            listener.tell(Event::Retry {
+                attempt,
+                after: wait,
+            });
         }
-        Next::After(after)
+        let is_of_mail = self.error.as_ref().is_none_or(is_of_mail);
+        Some(Next { wait, is_of_mail })
+    }
+
+    /// Leaves the next attempt to whoever gave the mail.
+    pub(super) fn defer(&mut self, wait: Duration, now: Instant) {
+        self.deferred = Some(Deferred {
+            attempts: self.attempts,
+            at: now + wait,
+            until: self.until,
+        });
     }
 
     fn has_time_for(&self, wait: Duration, now: Instant) -> bool {
@@ -172,18 +198,20 @@ impl Job {
     }
 
     /// What became of it in the end.
-    pub(super) fn end(self, error: Option<MailerError>) -> Result<SendReport, MailerError> {
+    pub(super) fn end(self) -> Result<SendReport, MailerError> {
         let Self {
             message,
             fates,
             receipts,
             attempts,
+            error,
+            deferred,
             ..
         } = self;
         let envelope = message.envelope;
         if receipts.is_empty() {
             let error = error.unwrap_or_else(|| MailerError::new(MailerErrorKind::TimedOut));
-            return Err(error.of_mail(attempts, envelope, fates));
+            return Err(error.of_mail(attempts, envelope, fates).defer(deferred));
         }
         let error = error.map(|error| error.of_rest(attempts, envelope.clone(), &fates));
         Ok(SendReport {
@@ -192,8 +220,29 @@ impl Job {
             receipts,
             attempts,
             error,
+            deferred,
         })
     }
+}
+
+/// Whether the server refused the mail or its recipients, and would take another.
+fn is_of_mail(error: &MailerError) -> bool {
+    let MailerErrorKind::Session(error) = error.kind() else {
+        return false;
+    };
+    let is_refusal = matches!(
+        error.kind(),
+        ErrorKind::Refused(_) | ErrorKind::NoRecipients
+    );
+    is_refusal
+        && matches!(
+            error.phase(),
+            Phase::Mail
+                | Phase::Rcpt
+                | Phase::DataInitiation
+                | Phase::DataBlock
+                | Phase::DataTermination
+        )
 }
 
 /// Whether the connection was lost, and what the server said before holds.

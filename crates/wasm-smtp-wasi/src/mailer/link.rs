@@ -91,7 +91,7 @@ impl Link {
             .saturating_add(times.of(Phase::Tls));
         let connection = limited(until, time, Phase::Connect, connect.connect()).await?;
         let mut this = Self::over(connection, setup, learned, meter);
-        let said = this.hello().await;
+        let said = this.first_hello(connect, setup, until).await;
         this = this.unless_refused(said).await?;
         if connect.upgrades() {
             let time = times.of(Phase::Tls);
@@ -121,6 +121,8 @@ impl Link {
             meter: meter.clone(),
         };
         let options = learned.options(setup.session);
+        #[cfg(feature = "idna")]
+        let options = options.ascii_domain(super::domain::ascii_domain);
         let mut session = Session::with_options(metered, security, options);
         if let Some(reader) = setup.transcript.clone() {
             session.set_transcript(move |speaker, line| reader(speaker, line));
@@ -142,7 +144,15 @@ impl Link {
         }
     }
 
-    async fn hello(&mut self) -> Result<(), MailerError> {
+    pub(super) fn has_tls(&self) -> bool {
+        self.peer.has_tls
+    }
+
+    pub(super) fn meter(&self) -> Meter {
+        self.meter.clone()
+    }
+
+    pub(super) async fn hello(&mut self) -> Result<(), MailerError> {
         let said = self.session.hello(&self.peer.ehlo).await.map(drop);
         said.map_err(|error| self.peer.error(error))
     }

@@ -1,5 +1,6 @@
 //! Messages: an envelope, and the mail in memory or from a reader.
 
+use super::deferred::Deferred;
 use super::event::{Event, Listener};
 use super::header::{self, HeaderAddresses, HeaderEnd};
 use super::{MailerError, MailerErrorKind};
@@ -23,6 +24,7 @@ pub struct Message {
     content: Content,
     form: Form,
     pub(super) listener: Option<Listener>,
+    pub(super) deferred: Option<Deferred>,
 }
 
 enum Content {
@@ -94,6 +96,7 @@ impl Message {
             content,
             form: Form::default(),
             listener: None,
+            deferred: None,
         }
     }
 
@@ -117,6 +120,13 @@ impl Message {
     #[must_use]
     pub fn on_event(mut self, listener: impl FnMut(Event) + Send + 'static) -> Self {
         self.listener = Some(Listener::new(listener));
+        self
+    }
+
+    /// The mail was tried before, and deferred.
+    #[must_use]
+    pub fn deferred(mut self, before: Deferred) -> Self {
+        self.deferred = Some(before);
         self
     }
 

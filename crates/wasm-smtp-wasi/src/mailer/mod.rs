@@ -47,6 +47,9 @@ mod blame;
 mod builder;
 mod complete;
 mod connect;
+mod deferred;
+#[cfg(feature = "idna")]
+mod domain;
 mod error;
 mod event;
 mod header;
@@ -61,6 +64,7 @@ mod rate;
 mod report;
 mod retry;
 mod server;
+mod silence;
 mod verify;
 mod wait;
 
@@ -68,9 +72,10 @@ pub use blame::Blame;
 pub use builder::MailerBuilder;
 pub use complete::complete_header;
 pub use connect::{BoxFuture, ByteStream, Connect, Connection};
+pub use deferred::Deferred;
 pub use error::{MailerError, MailerErrorKind, Remedy};
 pub use event::Event;
-pub use header::{HeaderAddresses, parse_addresses, remove_secrets};
+pub use header::{HeaderAddresses, complete_senders, parse_addresses, remove_secrets};
 pub use local::{LocalMail, LocalServer};
 pub use message::Message;
 pub use report::{Fate, SendReport};
@@ -81,9 +86,10 @@ pub use mail_builder;
 
 use crate::WasiTarget;
 use builder::Setup;
+use deferred::Window;
 use event::Use;
 use futures_core::Stream;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use job::{Job, Next};
 use link::Link;
 use places::Places;
@@ -101,9 +107,9 @@ use wasi_net::Deadline;
 /// How long the good-bye may take.
 const QUIT_TIME: Duration = Duration::from_secs(2);
 
-/// How many mails [`Mailer::send_many`] has under way for each connection: the
-/// others wait to be tried again, or for a connection.
-const WAITING: usize = 4;
+/// How many mails [`Mailer::send_many`] has under way for each connection: one of them
+/// uses it, the others are there when it is free.
+const UNDER_WAY: usize = 4;
 
 /// Sends mails. A clone shares the connections.
 #[derive(Clone)]
@@ -237,6 +243,28 @@ impl Mailer {
         self.deliver(message, false).await
     }
 
+    /// Sends a mail as [`send`](Self::send) does, but does not wait where the server
+    /// refuses it, or some of its recipients, for now (greylisting). Then
+    /// [`SendReport::deferred`] or [`MailerError::deferred`] says when to try again, and
+    /// whoever has many mails can go on with the others and keep no more of this one than
+    /// where it is. Give it the recipients alone whose [`Fate::is_open`], and
+    /// [`Message::deferred`]; the deadline and the number of attempts go on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`send`](Self::send).
+    pub async fn send_or_defer(&self, message: Message) -> Result<SendReport, MailerError> {
+        let mut job = self.job(message);
+        if let Some(wait) = self.advance(&mut job, false).await {
+            job.defer(wait, Instant::now());
+        }
+        job.end()
+    }
+
     /// Sends a mail that is the last one, and closes the mailer: the good-bye leaves
     /// with the mail where the server allows that.
     ///
@@ -253,9 +281,10 @@ impl Mailer {
     /// each in the order in which they are done. The key that comes with a mail says
     /// which it was.
     ///
-    /// At most four mails for each connection are held at a time, of which some wait
-    /// to be tried again; `messages` waits meanwhile. While `done` runs nothing else
-    /// does, so it must not wait for another mail of this mailer.
+    /// At most four mails for each connection are under way at a time; `messages` waits
+    /// meanwhile. Those that the server refused for now wait beside them, up to 64 MiB of
+    /// mails in memory. While `done` runs nothing else does, so it must not wait for
+    /// another mail of this mailer.
     ///
     /// # Cancellation
     ///
@@ -265,9 +294,19 @@ impl Mailer {
         messages: impl Stream<Item = (K, Message)>,
         mut done: impl FnMut(K, Result<SendReport, MailerError>),
     ) {
-        let window = self.0.connections.saturating_mul(WAITING);
-        let sent = messages.map(|(key, message)| async { (key, self.send(message).await) });
-        let mut sent = pin!(sent.buffer_unordered(window));
+        let window = Window::new(self.0.connections.saturating_mul(UNDER_WAY));
+        let slots = stream::repeat(window).then(Window::take);
+        let sent = slots.zip(messages).map(|(mut slot, (key, message))| async {
+            let mut job = self.job(message);
+            while let Some(wait) = self.advance(&mut job, false).await {
+                slot.wait(&job.message);
+                wasi_net::sleep(wait).await;
+            }
+            drop(slot);
+            (key, job.end())
+        });
+        // The window is the limit.
+        let mut sent = pin!(sent.buffer_unordered(usize::MAX));
         while let Some((key, result)) = sent.next().await {
             done(key, result);
         }
@@ -322,24 +361,38 @@ impl Mailer {
     }
 
     async fn deliver(&self, message: Message, last: bool) -> Result<SendReport, MailerError> {
-        let setup = &self.0.setup;
+        let mut job = self.job(message);
+        while let Some(wait) = self.advance(&mut job, last).await {
+            wasi_net::sleep(wait).await;
+        }
+        job.end()
+    }
+
+    fn job(&self, message: Message) -> Job {
         let mut job = Job::new(message, self.until());
         let is_closed = lock(&self.0.pool).is_closed();
-        let checked = match is_closed {
-            true => Err(MailerError::new(MailerErrorKind::Closed)),
-            false => job.message.check(),
+        job.error = match is_closed {
+            true => Some(MailerError::new(MailerErrorKind::Closed)),
+            false => job.message.check().err(),
         };
-        if let Err(error) = checked {
-            return job.end(Some(error));
-        }
-        loop {
-            let error = self.attempt(&mut job, last).await.err();
-            match job.next(&setup.retry, error.as_ref(), Instant::now()) {
-                Next::After(time) if time.is_zero() => {}
-                Next::After(time) => wasi_net::sleep(time).await,
-                Next::End => return job.end(error),
+        job
+    }
+
+    /// Tries until all is done, or until the server wants this mail to wait so long.
+    /// Where no connection comes about the others would fare alike: that is waited for
+    /// here.
+    async fn advance(&self, job: &mut Job, last: bool) -> Option<Duration> {
+        while !job.is_hopeless() {
+            job.error = self.attempt(job, last).await.err();
+            let Next { wait, is_of_mail } = job.next(&self.0.setup.retry, Instant::now())?;
+            if is_of_mail {
+                return Some(wait);
+            }
+            if !wait.is_zero() {
+                wasi_net::sleep(wait).await;
             }
         }
+        None
     }
 }
 

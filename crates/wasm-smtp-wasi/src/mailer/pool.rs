@@ -58,3 +58,27 @@ impl Pool {
         self.idle.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block_on;
+    use crate::mailer::{LocalServer, Mailer};
+    use std::time::Duration;
+
+    /// chasquid and smtp-server end it after 60 s without a word, as OpenSMTPD, nginx and
+    /// Courier do later.
+    #[test]
+    fn a_connection_is_left_before_servers_end_it() {
+        let server = LocalServer::new();
+        let mut builder = Mailer::over(server.clone());
+        let setup = &*builder.setup_mut();
+        let (learned, used) = (Learned::default(), Use::default());
+        let link = block_on(Link::open(&server, setup, learned, used)).expect("a connection");
+        let (mut pool, now) = (Pool::default(), Instant::now());
+        assert!(pool.put(link, setup, now).is_none());
+        let after = |seconds| now + Duration::from_secs(seconds);
+        assert_eq!(pool.retire(setup, after(49)).len(), 0);
+        assert_eq!(pool.retire(setup, after(51)).len(), 1);
+    }
+}

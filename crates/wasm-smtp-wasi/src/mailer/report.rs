@@ -1,7 +1,7 @@
 //! What became of a mail for each of its recipients.
 
-use super::MailerError;
-use smtp_session::{Address, Delivery, Envelope, Receipt, Reply};
+use super::{Deferred, MailerError};
+use smtp_session::{Address, Delivery, Envelope, Extension, Receipt, Reply};
 use std::fmt;
 
 /// What became of a mail for one recipient.
@@ -19,15 +19,20 @@ pub enum Fate {
     NotSent,
     /// It refuses this recipient.
     Refused(Reply),
+    /// This recipient needs an extension that the server does not offer: SMTPUTF8, for
+    /// an address beyond ASCII.
+    Unsupported(Extension),
 }
 
 impl Fate {
-    /// Whether another attempt may change it, and can do no harm.
-    pub(super) fn is_open(&self) -> bool {
+    /// Whether another attempt may change it, and can do no harm: not sent, or refused
+    /// for now.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
         match self {
             Self::NotSent => true,
             Self::Refused(reply) => reply.is_transient(),
-            Self::Sent | Self::MaybeSent => false,
+            Self::Sent | Self::MaybeSent | Self::Unsupported(_) => false,
         }
     }
 }
@@ -52,6 +57,7 @@ pub struct SendReport {
     pub(super) receipts: Vec<Receipt>,
     pub(super) attempts: u32,
     pub(super) error: Option<MailerError>,
+    pub(super) deferred: Option<Deferred>,
 }
 
 impl SendReport {
@@ -81,6 +87,12 @@ impl SendReport {
         self.receipts.iter().find_map(Receipt::queue_id)
     }
 
+    /// Whether the mail went in another encoding, by `Form::reencode`.
+    #[must_use]
+    pub fn is_reencoded(&self) -> bool {
+        self.receipts.iter().any(Receipt::is_reencoded)
+    }
+
     /// How often the mail was tried.
     #[must_use]
     pub fn attempts(&self) -> u32 {
@@ -92,6 +104,13 @@ impl SendReport {
     #[must_use]
     pub fn error(&self) -> Option<&MailerError> {
         self.error.as_ref()
+    }
+
+    /// When to try again for those who were refused for now: only of
+    /// [`Mailer::send_or_defer`](super::Mailer::send_or_defer).
+    #[must_use]
+    pub fn deferred(&self) -> Option<Deferred> {
+        self.deferred
     }
 }
 

@@ -1,6 +1,6 @@
 //! How connections are kept, checked, replaced and closed.
 
-use crate::support::{builder, distant, envelope, mailer, message, quickly, send};
+use crate::support::{builder, distant, envelope, mailer, message, once, quickly, send};
 use futures_util::{StreamExt, stream};
 use std::future::poll_fn;
 use std::task::Poll;
@@ -64,10 +64,7 @@ fn no_more_connections_than_allowed_and_first_come_first_served() {
 fn a_stale_connection_is_replaced_and_not_reported() {
     // It is gone; the first to notice is the read in front of MAIL.
     let server = LocalServer::new();
-    let mailer = builder(&server)
-        .retry(quickly(1))
-        .build()
-        .expect("a mailer");
+    let mailer = once(&server);
     send(&mailer);
     server.hang_up();
     send(&mailer);
@@ -90,15 +87,25 @@ fn a_stale_connection_is_replaced_and_not_reported() {
     }
     // It goes in the middle of a mail of which it knows too little.
     let server = LocalServer::new();
-    let mailer = builder(&server)
-        .retry(quickly(1))
-        .build()
-        .expect("a mailer");
+    let mailer = once(&server);
     send(&mailer);
     server.answer("MAIL", "421 4.4.2 timeout", Some(1));
     let long = "x: y\n\n".to_owned() + &"text\n".repeat(40_000);
     let report = block_on(mailer.send(Message::new(envelope(1), long))).expect("a report");
     assert_eq!((report.attempts(), server.connections()), (1, 2));
+}
+
+#[test]
+fn one_that_ends_without_a_word_at_the_first_flight_costs_nothing() {
+    for command in ["MAIL", "RCPT"] {
+        let server = LocalServer::new();
+        let mailer = once(&server);
+        send(&mailer);
+        server.answer(command, "", Some(1));
+        let report = block_on(mailer.send(message())).expect("by another connection");
+        assert!(report.is_complete() && report.attempts() == 1, "{command}");
+        assert_eq!((server.mails().len(), server.connections()), (2, 2));
+    }
 }
 
 #[test]

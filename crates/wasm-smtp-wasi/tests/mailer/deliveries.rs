@@ -11,7 +11,7 @@ use wasm_smtp_wasi::block_on;
 use wasm_smtp_wasi::mailer::{
     Event, Fate, LocalServer, Mailer, MailerErrorKind, Message, Retry, SendReport,
 };
-use wasm_smtp_wasi::smtp_session::{Delivery, Phase};
+use wasm_smtp_wasi::smtp_session::{Address, Delivery, Extension, Phase};
 
 /// In the order of the envelope: sent, refused by this code, or not.
 fn fates(report: &SendReport) -> Vec<u16> {
@@ -46,6 +46,20 @@ fn a_refused_recipient_is_reported_and_the_others_get_the_mail_once() {
     assert_eq!(fates(&report), [250, 550, 250]);
     assert_eq!((report.attempts(), server.mails().len()), (1, 1));
     assert!(report.error().is_none());
+}
+
+#[test]
+fn who_needs_smtputf8_where_there_is_none_is_reported_and_not_tried_again() {
+    let server = LocalServer::new();
+    server.answer("EHLO", "250-peer.test\r\n250 PIPELINING", None);
+    let odd = Address::new("j\u{f6}rg@b.example").expect("an address");
+    let message = Message::new(envelope(1).to(odd), "x: y\n\ntext\n");
+    let mailer = Mailer::over(server.clone()).retry(quickly(3)).build();
+    let report = block_on(mailer.expect("a mailer").send(message)).expect("a report");
+    assert_eq!((report.attempts(), report.is_complete()), (1, false));
+    let fates: Vec<_> = report.fates().map(|(_, fate)| fate.clone()).collect();
+    assert_eq!(fates, [Fate::Sent, Fate::Unsupported(Extension::SmtpUtf8)]);
+    assert!(!fates[1].is_open() && report.error().is_none());
 }
 
 #[test]

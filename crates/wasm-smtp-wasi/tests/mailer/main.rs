@@ -4,6 +4,7 @@
 mod blame;
 mod chance;
 mod connections;
+mod deferred;
 mod deliveries;
 mod doubts;
 mod errors;

@@ -47,6 +47,11 @@ pub(crate) fn mailer(server: &LocalServer) -> Mailer {
     builder(server).build().expect("a mailer")
 }
 
+/// A mailer for `server` that tries a mail once.
+pub(crate) fn once(server: &LocalServer) -> Mailer {
+    builder(server).retry(quickly(1)).build().expect("a mailer")
+}
+
 /// Sends one, which has to work.
 pub(crate) fn send(mailer: &Mailer) {
     let report = block_on(mailer.send(message())).expect("a report");

@@ -1,5 +1,6 @@
 //! Headers as they come: fields, addresses, what must not leave.
 
+use super::super::Remedy;
 use super::*;
 
 const MAIL: &str = "From: Me <me@x.example>\nTo: a@b.example,\n\tc@d.example\nBcc : hidden@e.example,\n a@b.example\nSubject: s\n\nBcc: body@f.example\n";
@@ -209,4 +210,51 @@ fn what_cannot_be_read_is_refused_by_its_field() {
         let error = read.sender().and(read.recipients()).unwrap_err();
         assert!(error.to_string().starts_with(why), "{error}");
     }
+}
+
+#[test]
+fn senders_without_a_domain_are_completed_and_the_rest_stays() {
+    let mail = b"From: \"(Cron\r\n Daemon)\" <root>\r\nX: J\xf6\r\nSender : J\xf6 <a>, b@c.example\r\nTo: root\r\nResent-From: d,\r\n\te (f)\r\n\r\nFrom: g\r\n";
+    let mut completed = mail.to_vec();
+    complete_senders(&mut completed, "x.example");
+    let expected = b"From: \"(Cron\r\n Daemon)\" <root@x.example>\r\nX: J\xf6\r\nSender : J\xf6 <a@x.example>, b@c.example\r\nTo: root\r\nResent-From: d@x.example,\r\n\te@x.example (f)\r\n\r\nFrom: g\r\n";
+    assert_eq!(
+        completed.escape_ascii().to_string(),
+        expected.escape_ascii().to_string()
+    );
+    complete_senders(&mut completed, "y.example");
+    assert_eq!(completed, expected);
+    for mail in [
+        "From: Ann Other\n\n",
+        "From: <root\n\n",
+        "no header \u{f6}",
+        "",
+    ] {
+        let mut same = mail.as_bytes().to_vec();
+        complete_senders(&mut same, "x.example");
+        assert_eq!(same, mail.as_bytes());
+    }
+}
+
+#[test]
+fn a_domain_completes_what_the_envelope_takes() {
+    let mail = b"From: root\nTo: admin, a@b.example\nBcc: ann\n\n";
+    let read = HeaderAddresses::read(mail).expect("a header");
+    let error = read.recipients().expect_err("no domain");
+    assert_eq!(
+        error.to_string(),
+        "the To field has no full address in place 1: write name@domain"
+    );
+    assert_eq!(error.remedy(), Some(&Remedy::FullAddress));
+    let read = read.domain("x.example");
+    assert_eq!(
+        read.sender().expect("a sender").expect("one").as_str(),
+        "root@x.example"
+    );
+    let recipients = read.recipients().expect("recipients");
+    let recipients: Vec<_> = recipients.iter().map(Address::as_str).collect();
+    assert_eq!(
+        recipients,
+        ["admin@x.example", "a@b.example", "ann@x.example"]
+    );
 }
