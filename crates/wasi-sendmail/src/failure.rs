@@ -1,6 +1,7 @@
 //! Failures as a person reads them: one sentence, one exit code, and a line for
 //! each recipient where they fared differently.
 
+use crate::message::EightBit;
 use std::{fmt, io};
 use wasm_smtp_wasi::WasiSmtpError;
 use wasm_smtp_wasi::mailer::{Blame, Fate, MailerError, MailerErrorKind, Remedy, SendReport};
@@ -98,6 +99,11 @@ impl Failure {
 
     /// Nobody got the mail for certain, or there was none.
     pub(crate) fn of_mailer(error: &MailerError) -> Self {
+        Self::of_mail(error, EightBit::default())
+    }
+
+    /// Nobody got the mail for certain.
+    pub(crate) fn of_mail(error: &MailerError, eight_bit: EightBit) -> Self {
         let fates: Vec<_> = error.fates().collect();
         let differ = fates.iter().any(|(_, fate)| *fate != fates[0].1);
         if differ && let Some(code) = of_refusals(&fates) {
@@ -109,21 +115,25 @@ impl Failure {
             return this;
         }
         let code = code_of(error);
-        let flag = error
-            .remedy()
-            .and_then(flag_of)
-            .or_else(|| flag_in_the_way(error));
-        let flag = flag.map_or_else(String::new, |flag| format!(" ({flag})"));
+        let flag = Self::flag_for(error);
         let later = if code == TEMPFAIL {
             ": try again later"
         } else {
             ""
         };
+        let error = eight_bit.sentence(error);
         let mut this = Self::new(code, format!("{error}{flag}{later}"));
         if differ {
             this.details = details(fates.into_iter());
         }
         this
+    }
+
+    /// The flag that helps, as the end of a sentence; empty if there is none.
+    pub(crate) fn flag_for(error: &MailerError) -> String {
+        let flag = error.remedy().and_then(flag_of);
+        let flag = flag.or_else(|| flag_in_the_way(error));
+        flag.map_or_else(String::new, |flag| format!(" ({flag})"))
     }
 
     /// Some got the mail and others did not. It is no code that makes a caller try
@@ -163,6 +173,7 @@ impl Missed {
                 Fate::Sent => {}
                 Fate::MaybeSent => this.doubtful += 1,
                 Fate::Refused(reply) if reply.is_permanent() => this.refused += 1,
+                Fate::Unsupported(_) => this.refused += 1,
                 _ => this.postponed += 1,
             }
         }
@@ -210,6 +221,9 @@ pub(crate) fn fate_of(fate: &Fate) -> Option<String> {
     match fate {
         Fate::Sent => None,
         Fate::Refused(reply) => Some(format!("refused: {reply}")),
+        Fate::Unsupported(extension) => Some(format!(
+            "the server does not offer {extension}, which this address needs"
+        )),
         Fate::MaybeSent => Some("it is not known whether it was sent".into()),
         _ => Some("not sent".into()),
     }
@@ -258,6 +272,7 @@ fn flag_of(remedy: &Remedy) -> Option<&'static str> {
         }
         Remedy::OtherSender => Some("-f ADDRESS"),
         Remedy::TrustCa => Some("--ca-file FILE"),
+        Remedy::FullAddress => Some("--domain NAME, or domain in the config file"),
         _ => None,
     }
 }
@@ -273,6 +288,7 @@ fn code_of(error: &MailerError) -> u8 {
         MailerErrorKind::Message(_) => DATAERR,
         MailerErrorKind::Read(_) => IOERR,
         MailerErrorKind::Connect(error) => of_connection(error),
+        MailerErrorKind::WaitsForTls => PROTOCOL,
         // As a server that wants a client certificate and says so after the handshake.
         MailerErrorKind::Session(_) if is_refused_by_tls(error) => PROTOCOL,
         MailerErrorKind::Session(error) => of_session(error),

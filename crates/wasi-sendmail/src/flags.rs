@@ -11,13 +11,14 @@ mod tests;
 mod values;
 
 use crate::Failure;
-use crate::settings::{Layer, Sender, Setting};
+use crate::many::journal::Settled;
+use crate::settings::{Layer, Sender, Setting, filled};
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use table::{Does, Flag};
 use wasm_smtp_wasi::mailer::parse_addresses;
-use wasm_smtp_wasi::smtp_session::{Address, EnvelopeId, Notify, Ret};
+use wasm_smtp_wasi::smtp_session::{Address, EnvelopeId, Form, Notify, Ret};
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -32,7 +33,8 @@ pub(crate) enum Action {
 pub(crate) struct Flags {
     pub(crate) mails: Mails,
     pub(crate) mode: Mode,
-    pub(crate) recipients: Vec<Address>,
+    /// Each a list, as in a header: some mail programs give it so.
+    recipients: Vec<String>,
     /// With several mails it is always so.
     pub(crate) recipients_from_headers: bool,
     pub(crate) ignore_dots: bool,
@@ -42,13 +44,17 @@ pub(crate) struct Flags {
     pub(crate) ret: Option<Ret>,
     pub(crate) envelope_id: Option<EnvelopeId>,
     pub(crate) verbose: bool,
-    /// Nothing is added to the mail.
+    /// Nothing is added to the mail, and nothing in it is encoded.
     pub(crate) raw: bool,
+    /// Nothing in it is encoded.
+    strict: bool,
     pub(crate) config: Option<PathBuf>,
     /// The flags' part of the settings.
     pub(crate) given: Layer,
     /// -f with a name of this machine's, as cron gives it: the next source decides.
-    pub(crate) has_local_sender: bool,
+    pub(crate) local_sender: Option<String>,
+    /// What became of mails that may have been sent.
+    pub(crate) settled: Vec<Settled>,
     /// As given; [`Flags::journal`] knows the default.
     pub(crate) journal_file: Option<PathBuf>,
 }
@@ -71,6 +77,8 @@ pub(crate) enum Mode {
     DryRun,
     /// Connect, log in, and say what the server offers.
     Verify,
+    /// Write down what became of mails that may have been sent.
+    Settle,
 }
 
 /// Without the server's URL, which may hold a password, and without addresses.
@@ -100,7 +108,7 @@ impl Flags {
                 Arg::Short(c) => format!("-{c}"),
                 Arg::Long(name) => format!("--{name}"),
                 Arg::Value(list) => {
-                    flags.add_recipients(&text("the command line", list)?)?;
+                    flags.recipients.push(text("the command line", list)?);
                     continue;
                 }
             };
@@ -129,6 +137,36 @@ impl Flags {
         self.mails != Mails::StandardInput
     }
 
+    /// How mails are to be taken.
+    pub(crate) fn form(&self) -> Form {
+        match self.strict || self.raw {
+            true => Form::default(),
+            false => Form::default().reencode(),
+        }
+    }
+
+    /// The recipients on the command line; `domain` completes those that have none.
+    ///
+    /// # Errors
+    ///
+    /// A list can't be read, or is empty.
+    pub(crate) fn recipients(&self, domain: Option<&str>) -> Result<Vec<Address>, Failure> {
+        let mut recipients = Vec::new();
+        for list in &self.recipients {
+            let addresses = parse_addresses(list, domain).map_err(|wrong| {
+                let flag = Failure::flag_for(&wrong);
+                Failure::usage(format_args!("on the command line {wrong}{flag}"))
+            })?;
+            if addresses.is_empty() {
+                return Err(Failure::usage(
+                    "a recipient on the command line is empty: write name@domain",
+                ));
+            }
+            recipients.extend(addresses);
+        }
+        Ok(recipients)
+    }
+
     /// The record by which an interrupted run goes on; several mails have one.
     pub(crate) fn journal(&self) -> Option<PathBuf> {
         let default = match &self.mails {
@@ -149,7 +187,7 @@ impl Flags {
             }
             Does::Set(Setting::From) if is_local_name(&value) => {
                 self.given.sender = None;
-                self.has_local_sender = true;
+                self.local_sender = Some(value);
             }
             Does::Set(setting) => self.given.set(setting, &value).map_err(wrong)?,
             Does::SenderFromHeader => match self.given.sender {
@@ -165,12 +203,19 @@ impl Flags {
             Does::Body => values::body(&value).map_err(wrong)?,
             Does::Verbose => self.verbose = true,
             Does::Raw => self.raw = true,
+            Does::Strict => self.strict = true,
             Does::FromDir => self.take_mails(Mails::Folder(path(name, value)?))?,
             Does::Mbox => self.take_mails(Mails::Mbox(path(name, value)?))?,
             Does::Journal => self.journal_file = Some(path(name, value)?),
             Does::Config => self.config = Some(path(name, value)?),
             Does::DryRun => self.take_mode(Mode::DryRun)?,
             Does::Verify => self.take_mode(Mode::Verify)?,
+            Does::Settle { is_sent } => {
+                self.take_mode(Mode::Settle)?;
+                let mail = Some(filled(&value).map_err(wrong)?.to_owned());
+                let mail = mail.filter(|mail| mail != "all");
+                self.settled.push(Settled { mail, is_sent });
+            }
             Does::Default
             | Does::Nothing
             | Does::Version
@@ -178,19 +223,6 @@ impl Flags {
             | Does::HelpOrHops
             | Does::Refuse(_) => {}
         }
-        Ok(())
-    }
-
-    /// An argument is a list, as in a header: some mail programs give it so.
-    fn add_recipients(&mut self, list: &str) -> Result<(), Failure> {
-        let addresses = parse_addresses(list)
-            .map_err(|wrong| Failure::usage(format_args!("on the command line {wrong}")))?;
-        if addresses.is_empty() {
-            return Err(Failure::usage(
-                "a recipient on the command line is empty: write name@domain",
-            ));
-        }
-        self.recipients.extend(addresses);
         Ok(())
     }
 
@@ -207,7 +239,7 @@ impl Flags {
     fn take_mode(&mut self, mode: Mode) -> Result<(), Failure> {
         if ![Mode::Submit, mode].contains(&self.mode) {
             return Err(Failure::usage(
-                "--dry-run connects to nothing and --verify does: give one of them",
+                "--dry-run, --verify and the settling of doubts are runs of their own: give one of them",
             ));
         }
         self.mode = mode;
@@ -227,6 +259,8 @@ impl Flags {
             }
         } else if self.mode == Mode::Verify && !self.recipients.is_empty() {
             "--verify sends no mail, and a server tells of recipients when it gets one only: leave them out"
+        } else if self.mode == Mode::Settle {
+            "--settle-sent and --settle-unsent are about several mails: give them with --from-dir or --mbox"
         } else if self.journal_file.is_some() {
             "--journal is for several mails: give it with --from-dir or --mbox"
         } else if self.given.connections.is_some() {

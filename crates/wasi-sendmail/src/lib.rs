@@ -19,12 +19,14 @@ use many::journal::Journal;
 use many::progress::Progress;
 use many::run::Run;
 use many::source::{RawMail, Source};
+use many::summary::count;
 use message::Mail;
 use settings::{Settings, Sources};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Read, Write};
 use std::time::{Instant, SystemTime};
+use wasm_smtp_wasi::smtp_session::Form;
 use wasm_smtp_wasi::{WasiTarget, block_on};
 
 /// What a run has to say on standard output.
@@ -87,6 +89,9 @@ where
         Action::Print(text) => return Ok(Output::all(text)),
         Action::Submit(flags) => flags,
     };
+    if flags.mode == Mode::Settle {
+        return settle(&flags);
+    }
     let sources = Sources {
         variable: &|name| std::env::var_os(name),
         read: &settings::read_file,
@@ -99,6 +104,7 @@ where
             let verified = verified.map_err(|error| Failure::of_mailer(&error))?;
             Ok(Output::all(submit::describe_server(&verified)))
         }
+        Mode::Settle => unreachable!("it needs no settings"),
         _ if flags.several() => many(&flags, &settings),
         Mode::DryRun => {
             let mail = message::read(input, &flags, &settings)?;
@@ -110,11 +116,11 @@ where
             let mail = message::read(input, &flags, &settings)?;
             // The conversation and a bar would write over each other.
             let shown = std::io::stderr().is_terminal() && !flags.verbose;
-            let report = block_on(submit::submit(&mailer, mail, shown))?;
-            Ok(Output::beside(match flags.verbose {
-                true => submit::describe(&report),
-                false => String::new(),
-            }))
+            let mut said = block_on(submit::submit(&mailer, mail, shown))?;
+            if !flags.verbose {
+                said.clear();
+            }
+            Ok(Output::beside(said))
         }
     }
 }
@@ -149,12 +155,24 @@ where
     }
 }
 
+/// Writes down what became of mails that may have been sent.
+fn settle(flags: &Flags) -> Result<Output, Failure> {
+    let mut journal = Journal::open(&flags.journal().expect("several mails have one"))?;
+    let mut text = String::new();
+    for settled in &flags.settled {
+        let mails = count(journal.settle(settled, SystemTime::now())?, "mail");
+        let how = if settled.is_sent { "sent" } else { "not sent" };
+        let _ = writeln!(text, "settled: {mails}, as {how}");
+    }
+    Ok(Output::beside(text))
+}
+
 /// What `--dry-run` says of several mails, and whether one could not go.
 fn look_through(mails: Source, flags: &Flags, settings: &Settings) -> Result<String, Failure> {
     let mut text = String::new();
     let mut wrong = Vec::new();
     for mail in mails {
-        let RawMail { name, raw } = mail?;
+        let RawMail { name, raw, .. } = mail?;
         let now = SystemTime::now();
         match raw.and_then(|raw| message::prepare(raw, flags, settings, now)) {
             Ok(mail) => {
@@ -178,5 +196,13 @@ fn describe(mail: &Mail) -> String {
         let _ = writeln!(text, "to: <{}>", recipient.address());
     }
     let _ = writeln!(text, "octets: {}", mail.size());
+    let depends = mail.form != Form::default() && !mail.content.is_ascii();
+    let when = match (mail.is_reencoded, depends) {
+        (false, false) => return text,
+        (true, false) => "yes",
+        (true, true) => "yes, and again for a server without 8BITMIME",
+        (false, true) => "for a server without 8BITMIME",
+    };
+    let _ = writeln!(text, "re-encoded: {when}");
     text
 }

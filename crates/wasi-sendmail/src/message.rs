@@ -9,17 +9,72 @@ use crate::settings::{Sender, Settings};
 use std::collections::HashSet;
 use std::io::{self, Read};
 use std::time::SystemTime;
-use wasm_smtp_wasi::mailer::{HeaderAddresses, MailerError, complete_header, remove_secrets};
-use wasm_smtp_wasi::smtp_session::{Address, Body, Envelope, Recipient};
+use wasm_smtp_wasi::mailer::{
+    HeaderAddresses, MailerError, MailerErrorKind, Remedy, complete_header, complete_senders,
+    remove_secrets,
+};
+use wasm_smtp_wasi::smtp_session::{
+    Address, Body, BodyError, Envelope, ErrorKind, Form, Recipient,
+};
 
-/// The most that is read: larger than any server takes, small enough for a
-/// component's memory.
-pub(crate) const MAIL_LEN: u64 = 256 * 1024 * 1024;
+/// The most that is read: larger than most servers take, and small enough for a
+/// component of 2 GiB, even if all of it has to be encoded.
+pub(crate) const MAIL_LEN: u64 = 128 * 1024 * 1024;
 
 /// A mail that is ready to go.
 pub(crate) struct Mail {
     pub(crate) envelope: Envelope,
     pub(crate) content: Vec<u8>,
+    pub(crate) form: Form,
+    /// Some of its text did not go as it was.
+    pub(crate) is_reencoded: bool,
+    pub(crate) eight_bit: EightBit,
+}
+
+/// The user's first line beyond ASCII, of which only the server says whether it goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct EightBit {
+    line: Option<u64>,
+}
+
+impl EightBit {
+    fn of(raw: &[u8]) -> Self {
+        if raw.is_ascii() {
+            return Self::default();
+        }
+        let (mut number, mut is_header, mut is_bcc) = (0, true, false);
+        for line in raw.split(|b| *b == b'\n') {
+            number += 1;
+            is_header &= !line.trim_ascii().is_empty();
+            if !line.starts_with(b" ") && !line.starts_with(b"\t") {
+                let is = |name: &[u8]| {
+                    let start = line.get(..name.len());
+                    start.is_some_and(|start| start.eq_ignore_ascii_case(name))
+                };
+                is_bcc = is_header && (is(b"bcc") || is(b"resent-bcc"));
+            }
+            if !is_bcc && !line.is_ascii() {
+                return Self { line: Some(number) };
+            }
+        }
+        Self::default()
+    }
+
+    /// The error's sentence, with the user's line.
+    pub(crate) fn sentence(self, error: &MailerError) -> String {
+        let sentence = error.to_string();
+        let wrong = match error.kind() {
+            MailerErrorKind::Session(error) => error.kind(),
+            _ => return sentence,
+        };
+        match (wrong, self.line) {
+            (
+                ErrorKind::Body(BodyError::EightBit { line } | BodyError::Signed { line }),
+                Some(users),
+            ) => sentence.replacen(&format!("line {line} "), &format!("line {users} "), 1),
+            _ => sentence,
+        }
+    }
 }
 
 impl Mail {
@@ -59,25 +114,64 @@ pub(crate) fn read_whole(
     read.map_err(unreadable)?;
     if raw.len() as u64 > MAIL_LEN {
         return Err(Failure::data(
-            "the mail is larger than 256 MiB: send a link instead",
+            "the mail is larger than 128 MiB: send a link instead",
         ));
     }
     Ok(raw)
 }
 
-/// Makes a mail's envelope, and adds what it lacks.
+/// Makes a mail's envelope, adds what it lacks, and encodes what does not go as it is.
 pub(crate) fn prepare(
-    raw: Vec<u8>,
+    mut raw: Vec<u8>,
     flags: &Flags,
     settings: &Settings,
     now: SystemTime,
 ) -> Result<Mail, Failure> {
-    let wrong = |error: MailerError| Failure::data(error.to_string());
-    let header = HeaderAddresses::read(&raw).map_err(wrong);
+    if let (Some(domain), false) = (&settings.domain, flags.raw) {
+        complete_senders(&mut raw, domain);
+    }
+    let (envelope, of_header) = envelope(&raw, flags, settings)?;
+    let form = flags.form();
+    let eight_bit = EightBit::of(&raw);
+    // In the user's lines, before others are added in front.
+    let wrong_line = Body::bytes(&raw).form(form).check().err();
+    let content = if flags.raw {
+        remove_secrets(&mut raw);
+        raw
+    } else {
+        let sender = envelope.sender().or(of_header.as_ref());
+        complete_header(raw, sender, flags.full_name.as_deref(), now)
+    };
+    let wrong = |wrong| Failure::data(wrong_line.unwrap_or(wrong).to_string());
+    let reencoded = Body::bytes(&content).form(form).reencoded();
+    let reencoded = reencoded.map_err(wrong)?;
+    let is_reencoded = reencoded.is_some();
+    let content = reencoded.unwrap_or(content);
+    Ok(Mail {
+        envelope,
+        content,
+        form,
+        is_reencoded,
+        eight_bit,
+    })
+}
+
+/// A mail's envelope, and the sender that its header names.
+fn envelope(
+    raw: &[u8],
+    flags: &Flags,
+    settings: &Settings,
+) -> Result<(Envelope, Option<Address>), Failure> {
+    let wrong = |error: MailerError| Failure::data(format!("{error}{}", Failure::flag_for(&error)));
+    let header = HeaderAddresses::read(raw).map_err(wrong);
+    let header = header.map(|header| match &settings.domain {
+        Some(domain) => header.domain(domain),
+        None => header,
+    });
     let of_header = header.as_ref().map(HeaderAddresses::sender);
     // What can't be read is of no account where nothing is taken from it.
     let of_header = match (of_header, &settings.sender) {
-        (Ok(sender), Sender::FromHeader) => sender.map_err(wrong)?,
+        (Ok(sender), Sender::FromHeader) => sender.map_err(wrong_sender)?,
         (Ok(sender), _) => sender.ok().flatten(),
         (Err(_), _) => None,
     };
@@ -88,49 +182,55 @@ pub(crate) fn prepare(
         }
         _ => Vec::new(),
     };
-    let envelope = match &settings.sender {
+    let mut envelope = match &settings.sender {
         Sender::Null => Envelope::null_sender(),
         Sender::Address(address) => Envelope::new(address.clone()),
-        Sender::FromHeader => Envelope::new(of_header.clone().ok_or_else(|| {
-            Failure::usage("no sender: give -f ADDRESS, or a From field in the mail (Resent-From in one with Resent fields)")
-        })?),
+        Sender::FromHeader => {
+            let sender = of_header.as_ref().or(settings.login_sender.as_ref());
+            Envelope::new(sender.cloned().ok_or_else(no_sender)?)
+        }
     };
-    let recipients = recipients(named, flags)?;
-    let envelope = recipients.into_iter().fold(envelope, |envelope, address| {
+    for address in recipients(named, flags, settings)? {
         let mut recipient = Recipient::new(address);
         if let Some(notify) = flags.notify {
             recipient = recipient.notify(notify);
         }
-        envelope.to(recipient)
-    });
-    let envelope = match flags.ret {
-        Some(ret) => envelope.ret(ret),
-        None => envelope,
-    };
-    let envelope = match flags.envelope_id.clone() {
-        Some(id) => envelope.envelope_id(id),
-        None => envelope,
-    };
-    // In the user's lines, before others are added in front.
-    let wrong_line = Body::bytes(&raw).check().err();
-    let content = if flags.raw {
-        let mut raw = raw;
-        remove_secrets(&mut raw);
-        raw
-    } else {
-        let sender = envelope.sender().or(of_header.as_ref());
-        complete_header(raw, sender, flags.full_name.as_deref(), now)
-    };
-    if let Err(wrong) = Body::bytes(&content).check() {
-        return Err(Failure::data(wrong_line.unwrap_or(wrong).to_string()));
+        envelope = envelope.to(recipient);
     }
-    Ok(Mail { envelope, content })
+    if let Some(ret) = flags.ret {
+        envelope = envelope.ret(ret);
+    }
+    if let Some(id) = flags.envelope_id.clone() {
+        envelope = envelope.envelope_id(id);
+    }
+    Ok((envelope, of_header))
+}
+
+/// The sender that the header names can't be read: another may be given.
+fn wrong_sender(error: MailerError) -> Failure {
+    let flag = match error.remedy() {
+        Some(Remedy::FullAddress) => {
+            " (--domain NAME or -f ADDRESS, or domain or from in the config file)"
+        }
+        _ => "",
+    };
+    Failure::data(format!("{error}{flag}"))
+}
+
+fn no_sender() -> Failure {
+    Failure::usage(
+        "no sender: give -f ADDRESS, or --domain NAME for LOGNAME or USER of the environment, or set from or domain in the config file, or write a From field into the mail (Resent-From in one with Resent fields)",
+    )
 }
 
 /// Each once, those of the command line first.
-fn recipients(named: Vec<Address>, flags: &Flags) -> Result<Vec<Address>, Failure> {
+fn recipients(
+    named: Vec<Address>,
+    flags: &Flags,
+    settings: &Settings,
+) -> Result<Vec<Address>, Failure> {
     let mut seen = HashSet::new();
-    let given = flags.recipients.iter().cloned().chain(named);
+    let given = settings.recipients.iter().cloned().chain(named);
     let recipients: Vec<Address> = given.filter(|to| seen.insert(to.mailbox())).collect();
     if recipients.is_empty() {
         return Err(Failure::usage(if flags.several() {
@@ -157,195 +257,4 @@ fn cut_at_dot(raw: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::flags::Action;
-    use crate::settings::Sources;
-    use std::ffi::OsString;
-
-    const MAIL: &str = "From: Me <me@x.example>\nTo: a@b.example,\n\tc@d.example\nBcc : hidden@e.example,\n a@b.example\nSubject: s\n\n.x\nbody";
-
-    fn read_text(text: &str, args: &[&str]) -> Result<Mail, Failure> {
-        let args = ["wasi-sendmail"].iter().chain(args).map(OsString::from);
-        let Ok(Action::Submit(flags)) = Flags::parse(args) else {
-            panic!("wrong flags");
-        };
-        let sources = Sources {
-            variable: &|_| None,
-            read: &|_, _| Err(std::io::ErrorKind::NotFound.into()),
-        };
-        let settings = Settings::new(&flags, &sources).unwrap();
-        read(&mut text.as_bytes(), &flags, &settings)
-    }
-
-    fn parts(mail: &Mail) -> (String, Vec<&str>) {
-        let sender = mail.envelope.sender().map(ToString::to_string);
-        let to = mail.envelope.recipients().iter();
-        let to = to.map(|to| to.address().as_str());
-        (sender.unwrap_or_default(), to.collect())
-    }
-
-    #[test]
-    fn the_envelope_comes_from_the_header_and_bcc_goes() {
-        let mail = read_text(MAIL, &["-t", "--raw"]).unwrap();
-        let everybody = vec!["a@b.example", "c@d.example", "hidden@e.example"];
-        assert_eq!(parts(&mail), ("me@x.example".into(), everybody));
-        let mail = read_text(MAIL, &["-t"]).unwrap();
-        let text = String::from_utf8(mail.content).unwrap();
-        let rest =
-            "From: Me <me@x.example>\nTo: a@b.example,\n\tc@d.example\nSubject: s\n\n.x\nbody";
-        let (added, kept) = text.split_at(text.len() - rest.len());
-        assert_eq!(kept, rest);
-        assert!(added.starts_with("Date: ") && added.contains("\r\nMessage-ID: <"));
-    }
-
-    #[test]
-    fn the_command_line_adds_to_the_header_and_f_wins() {
-        let mail = read_text(MAIL, &["-t", "-f", "bounce@x.example", "z@y.example"]).unwrap();
-        let everybody = vec![
-            "z@y.example",
-            "a@b.example",
-            "c@d.example",
-            "hidden@e.example",
-        ];
-        assert_eq!(parts(&mail), ("bounce@x.example".into(), everybody));
-        let mail = read_text(MAIL, &["-t", "-f", "<>"]).unwrap();
-        assert!(mail.envelope.sender().is_none());
-    }
-
-    #[test]
-    fn what_the_header_says_is_of_no_account_where_nothing_is_taken_from_it() {
-        let odd = "From: root\nTo: everybody here\n\nx\n";
-        let mail = read_text(odd, &["-f", "me@x.example", "a@b.example"]).unwrap();
-        assert_eq!(parts(&mail), ("me@x.example".into(), vec!["a@b.example"]));
-        assert_eq!(
-            read_text(odd, &["a@b.example"]).err().unwrap().exit_code(),
-            65
-        );
-    }
-
-    #[test]
-    fn a_from_that_cannot_be_read_is_of_no_account_behind_f() {
-        let odd = "From: \"(Cron Daemon)\" <root>\nTo: a@b.example\n\nx\n";
-        let mail = read_text(odd, &["-t", "-f", "me@x.example"]).unwrap();
-        assert_eq!(parts(&mail), ("me@x.example".into(), vec!["a@b.example"]));
-        let failure = read_text(odd, &["-t"]).err().unwrap();
-        assert!(
-            failure.to_string().starts_with("the From field"),
-            "{failure}"
-        );
-    }
-
-    #[test]
-    fn a_raw_mail_is_checked_and_counted_as_it_is_sent() {
-        let many = "person@list.example, ".repeat(60);
-        let mail = |bcc: &str| {
-            let text = format!("From: me@x.example\nTo: a@b.example\nBcc: {bcc}\n\nx\n");
-            read_text(&text, &["-t", "--raw"]).unwrap()
-        };
-        let (long, short) = (mail(&many), mail("y@z.example"));
-        assert_eq!(long.size(), short.size());
-        assert_eq!(long.content, b"From: me@x.example\nTo: a@b.example\n\nx\n");
-    }
-
-    #[test]
-    fn a_text_without_a_header_gets_one() {
-        let mail = read_text(
-            "hello\n",
-            &["-f", "me@x.example", "-F", "Me", "a@b.example"],
-        )
-        .unwrap();
-        let text = String::from_utf8(mail.content).unwrap();
-        assert!(text.contains("\r\nFrom: "), "{text}");
-        assert!(text.ends_with("<me@x.example>\r\n\r\nhello\n"), "{text}");
-    }
-
-    #[test]
-    fn the_size_is_that_on_the_wire() {
-        for (content, size) in [("", 0), ("a", 3), ("\n", 2), ("a\r\nb\n\nc", 11)] {
-            let mail = Mail {
-                envelope: Envelope::null_sender(),
-                content: content.into(),
-            };
-            assert_eq!(mail.size(), size, "{content:?}");
-        }
-    }
-
-    #[test]
-    fn nobody_gets_it_twice_because_of_capitals() {
-        let args = ["-t", "a@B.Example", "A@b.example"];
-        let mail = read_text("From: me@x.example\nTo: a@b.example\n\nx\n", &args).unwrap();
-        assert_eq!(parts(&mail).1, ["a@B.Example", "A@b.example"]);
-    }
-
-    #[test]
-    fn a_dot_ends_the_mail_unless_told_otherwise() {
-        for text in [
-            "From: me@x.example\r\n\r\none\r\n.\r\ntwo\r\n",
-            "From: me@x.example\n\none\n.\ntwo\n",
-        ] {
-            let ended = read_text(text, &["--raw", "a@b.example"]).unwrap().content;
-            assert!(String::from_utf8_lossy(&ended).trim_end().ends_with("one"));
-            let whole = read_text(text, &["--raw", "-i", "a@b.example"])
-                .unwrap()
-                .content;
-            assert_eq!(whole, text.as_bytes());
-        }
-    }
-
-    #[test]
-    fn what_cannot_go_on_the_wire_is_refused_by_line() {
-        let long = format!(
-            "From: me@x.example\nTo: a@b.example\n\n{}\n",
-            "x".repeat(999)
-        );
-        for (text, wrong) in [
-            (
-                "From: me@x.example\nTo: a@b.example\n\none\rtwo\n",
-                "line 4 of the mail has a CR",
-            ),
-            (
-                "From: me@x.example\nTo: a@b.example\n\n\0\n",
-                "line 4 of the mail has a NUL",
-            ),
-            (long.as_str(), "line 4 of the mail is longer than 998"),
-        ] {
-            // What is added in front does not count.
-            for args in [&["-t", "--raw"][..], &["-t"]] {
-                let failure = read_text(text, args).err().unwrap();
-                assert_eq!(failure.exit_code(), 65);
-                assert!(failure.to_string().starts_with(wrong), "{failure}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_missing_or_unreadable_envelope_is_said() {
-        for (text, args, code, wrong) in [
-            (
-                "From: me@x.example\n\nbody",
-                &["-t"][..],
-                64,
-                "no recipient: the mail has no address",
-            ),
-            (
-                "From: me@x.example\nTo: a@b.example\n\nbody",
-                &[],
-                64,
-                "no recipient: name one",
-            ),
-            ("To: a@b.example\n\nbody", &["-t"], 64, "no sender"),
-            ("just text", &["-t"], 64, "no sender"),
-            (
-                "From: me@x.example\nTo: a@b c@d\n\nbody",
-                &["-t"],
-                65,
-                "the To field has words",
-            ),
-        ] {
-            let failure = read_text(text, args).err().unwrap();
-            assert_eq!(failure.exit_code(), code, "{failure}");
-            assert!(failure.to_string().starts_with(wrong), "{failure}");
-        }
-    }
-}
+mod tests;

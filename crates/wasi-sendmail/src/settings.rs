@@ -9,7 +9,7 @@ mod layer;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use layer::{Layer, Sender, Setting};
+pub(crate) use layer::{Layer, Sender, Setting, filled};
 
 use crate::Failure;
 use crate::flags::Flags;
@@ -19,7 +19,7 @@ use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use wasm_smtp_wasi::smtp_session::Mechanism;
+use wasm_smtp_wasi::smtp_session::{Address, Mechanism};
 
 /// The environment's variable for the config file.
 pub(crate) const CONFIG_VARIABLE: &str = "WASI_SENDMAIL_CONFIG";
@@ -50,6 +50,12 @@ pub(crate) struct Settings {
     pub(crate) client_cert: Option<PathBuf>,
     pub(crate) client_key: Option<PathBuf>,
     pub(crate) sender: Sender,
+    /// Who logged in to the machine, for a mail that names no sender.
+    pub(crate) login_sender: Option<Address>,
+    /// Completes addresses that have none.
+    pub(crate) domain: Option<String>,
+    /// Those of the command line.
+    pub(crate) recipients: Vec<Address>,
     /// How often one mail is tried.
     pub(crate) tries: u32,
     /// At one time.
@@ -100,12 +106,16 @@ impl Settings {
             None => Layer::default(),
         };
         let given = flags.given.clone().or(environment).or(file);
-        if flags.has_local_sender && given.sender.is_none() {
-            let variable = Setting::From.variable();
-            return Err(Failure::usage(format_args!(
-                "-f has a name without a domain, which nobody completes: write name@domain, or set {variable}, or from in the config file, to a full address"
-            )));
-        }
+        let domain = given.domain.as_deref();
+        let recipients = flags.recipients(domain)?;
+        let login_sender = match given.sender {
+            None => domain.and_then(|domain| login_sender(sources, domain)),
+            Some(_) => None,
+        };
+        let sender = match (given.sender, &flags.local_sender) {
+            (None, Some(name)) => local_sender(name, domain)?,
+            (sender, _) => sender.unwrap_or_default(),
+        };
         let proof = match given.proof {
             None => None,
             Some(Proof::Password(password)) => Some(Credential::Password(password)),
@@ -133,7 +143,10 @@ impl Settings {
             },
             client_cert: given.client_cert,
             client_key: given.client_key,
-            sender: given.sender.unwrap_or_default(),
+            sender,
+            login_sender,
+            domain: given.domain,
+            recipients,
             tries: given.tries.unwrap_or(if flags.several() { 3 } else { 1 }),
             connections: given.connections.unwrap_or(4),
             rate: given.rate,
@@ -181,6 +194,29 @@ impl Settings {
             },
         }
     }
+}
+
+/// What `-f NAME` means where no source has a full address.
+fn local_sender(name: &str, domain: Option<&str>) -> Result<Sender, Failure> {
+    let variable = Setting::From.variable();
+    let domain = domain.ok_or_else(|| {
+        Failure::usage(format_args!(
+            "-f has a name without a domain: write name@domain, or give --domain NAME to complete it, or set {variable}, or from in the config file, to a full address"
+        ))
+    })?;
+    let address = Address::new(&format!("{name}@{domain}"));
+    let wrong = |wrong| Failure::usage(format_args!("-f and the domain are no address: {wrong}"));
+    Ok(Sender::Address(address.map_err(wrong)?))
+}
+
+/// Who the environment says logged in.
+fn login_sender(sources: &Sources<'_>, domain: &str) -> Option<Address> {
+    let names = ["LOGNAME", "USER"].iter();
+    let mut addresses = names.filter_map(|variable| {
+        let name = (sources.variable)(variable)?;
+        Address::new(&format!("{}@{domain}", name.to_str()?)).ok()
+    });
+    addresses.next()
 }
 
 /// What the environment says. An empty variable is none: many programs can't

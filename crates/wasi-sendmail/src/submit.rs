@@ -93,19 +93,18 @@ fn connect_options(settings: &Settings) -> Result<ConnectOptions, Failure> {
 /// From how many bytes on a mail is shown on its way.
 const SHOWN_LEN: u64 = 1_000_000;
 
-/// Sends the only mail of a run. A long one is shown on its way, with `shown`.
-pub(crate) async fn submit(
-    mailer: &Mailer,
-    mail: Mail,
-    shown: bool,
-) -> Result<SendReport, Failure> {
+/// Sends the only mail of a run, and gives what there is to say of it. A long one is
+/// shown on its way, with `shown`.
+pub(crate) async fn submit(mailer: &Mailer, mail: Mail, shown: bool) -> Result<String, Failure> {
+    let (is_reencoded, eight_bit) = (mail.is_reencoded, mail.eight_bit);
     let bytes = mail.content.len() as u64;
     let all = Amount { mails: 1, bytes };
     let shown = shown && bytes >= SHOWN_LEN;
     let progress = Arc::new(Mutex::new(Progress::new(shown, all, Instant::now())));
     // Who can't see it still gets the mail sent.
     let bar = Arc::clone(&progress);
-    let message = Message::new(mail.envelope, mail.content).on_event(move |event| {
+    let message = Message::new(mail.envelope, mail.content).form(mail.form);
+    let message = message.on_event(move |event| {
         if let (Event::Sent(octets), Ok(mut bar)) = (event, bar.lock()) {
             bar.reach(octets);
             let _ = bar.draw(Instant::now(), &mut io::stderr());
@@ -115,16 +114,19 @@ pub(crate) async fn submit(
     if let Ok(mut bar) = progress.lock() {
         let _ = bar.clear(&mut io::stderr());
     }
-    let report = sent.map_err(|error| Failure::of_mailer(&error))?;
+    let report = sent.map_err(|error| Failure::of_mail(&error, eight_bit))?;
     match Failure::of_report(&report) {
         Some(failure) => Err(failure),
-        None => Ok(report),
+        None => Ok(describe(&report, is_reencoded || report.is_reencoded())),
     }
 }
 
 /// What a complete report says.
-pub(crate) fn describe(report: &SendReport) -> String {
+fn describe(report: &SendReport, is_reencoded: bool) -> String {
     let mut text = String::new();
+    if is_reencoded {
+        text.push_str("the mail was re-encoded, since its text does not go as it is\n");
+    }
     for receipt in report.receipts() {
         let count = receipt.outcomes().len();
         let plural = if count == 1 { "" } else { "s" };

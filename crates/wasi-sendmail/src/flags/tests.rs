@@ -21,8 +21,9 @@ fn refusal(args: &[&str]) -> String {
     failure.to_string()
 }
 
-fn recipients(flags: &Flags) -> Vec<&str> {
-    flags.recipients.iter().map(Address::as_str).collect()
+fn recipients(flags: &Flags) -> Vec<String> {
+    let recipients = flags.recipients(None).unwrap().into_iter();
+    recipients.map(|to| to.to_string()).collect()
 }
 
 fn address(text: &str) -> Option<Sender> {
@@ -41,8 +42,18 @@ fn recipients_come_from_the_command_line_the_header_or_both() {
     let lists = flags(&["a@b,c@d", "Ann Other <e@f>"]);
     assert_eq!(recipients(&lists), ["a@b", "c@d", "e@f"]);
     for wrong in ["", "root", "<>", "a@b c@d", "-"] {
-        assert!(refusal(&[wrong]).contains("command line"), "{wrong:?}");
+        let failure = flags(&[wrong]).recipients(None).unwrap_err();
+        assert_eq!(failure.exit_code(), 64, "{wrong:?}");
+        let failure = failure.to_string();
+        assert!(failure.contains("command line"), "{failure}");
+        assert_eq!(
+            failure.contains("--domain NAME"),
+            ["root", "<>", "-"].contains(&wrong)
+        );
     }
+    let completed = flags(&["root, a@b", "Ann <ann>"]).recipients(Some("x.example"));
+    let completed: Vec<_> = completed.unwrap().iter().map(Address::to_string).collect();
+    assert_eq!(completed, ["root@x.example", "a@b", "ann@x.example"]);
 }
 
 #[test]
@@ -72,7 +83,7 @@ fn every_spelling_of_getopt_is_known() {
     }
     assert_eq!(flags(&[]).given.sender, None);
     let read = flags(&["-f", "root", "-t"]);
-    assert!(read.given.sender.is_none() && read.has_local_sender);
+    assert!(read.given.sender.is_none() && read.local_sender.as_deref() == Some("root"));
     for wrong in ["ro ot", "a@b, c@d", "a@b c@d"] {
         assert!(refusal(&["-f", wrong]).starts_with("-f has "), "{wrong}");
     }
@@ -419,4 +430,26 @@ fn the_documents_name_every_flag() {
         assert!(manual.contains(&format!(".It Ic {name}\n")), "{name}");
     }
     assert!(help.lines().all(|line| line.chars().count() <= 80));
+}
+
+#[test]
+fn doubts_are_settled_one_by_one_or_all() {
+    let args = [
+        "--mbox",
+        "f",
+        "--settle-sent",
+        "mbox:1",
+        "--settle-unsent=all",
+    ];
+    let settle = flags(&args);
+    assert_eq!(settle.mode, Mode::Settle);
+    let of = |mail: Option<&str>, is_sent| Settled {
+        mail: mail.map(str::to_owned),
+        is_sent,
+    };
+    assert_eq!(settle.settled, [of(Some("mbox:1"), true), of(None, false)]);
+    assert!(refusal(&["--settle-sent", "all"]).contains("--from-dir or --mbox"));
+    let both = ["--mbox", "f", "--settle-sent", "all", "--dry-run"];
+    assert!(refusal(&both).contains("one of them"));
+    assert!(refusal(&["--mbox", "f", "--settle-sent="]).starts_with("--settle-sent has no value"));
 }

@@ -27,8 +27,7 @@ use std::io::{BufRead, Read as _};
 /// One mail of an mbox file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct MboxMail {
-    /// Its place in the file, from 1.
-    pub(crate) number: u64,
+    pub(crate) start: Start,
     /// The mail, unquoted, with the line ends that it has in the file.
     pub(crate) raw: Vec<u8>,
 }
@@ -36,7 +35,25 @@ pub(crate) struct MboxMail {
 impl MboxMail {
     /// What the journal calls it.
     pub(crate) fn name(&self) -> String {
-        format!("mbox:{}", self.number)
+        format!("mbox:{}", self.start.mails + 1)
+    }
+}
+
+/// Where a mail begins, so that it can be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// The octets, lines and mails before it.
+    octets: u64,
+    lines: u64,
+    mails: u64,
+    /// The first line of the file has a date.
+    dated: bool,
+}
+
+impl Start {
+    /// The octets of the file before it.
+    pub(crate) fn octets(&self) -> u64 {
+        self.octets
     }
 }
 
@@ -46,12 +63,8 @@ pub(crate) struct Mbox<R> {
     /// The file, for sentences.
     file: String,
     place: Place,
-    /// The first line of the file has a date.
-    dated: bool,
-    /// The lines read so far.
-    lines: u64,
-    /// The mails read so far.
-    mails: u64,
+    /// What was read so far.
+    read: Start,
     mail_len: usize,
 }
 
@@ -77,10 +90,22 @@ impl<R: BufRead> Mbox<R> {
             input,
             file: file.escape_debug().to_string(),
             place: Place::Start,
-            dated: false,
-            lines: 0,
-            mails: 0,
+            read: Start {
+                octets: 0,
+                lines: 0,
+                mails: 0,
+                dated: false,
+            },
             mail_len: MAIL_LEN,
+        }
+    }
+
+    /// Goes on at the beginning of a mail, where `input` is.
+    pub(crate) fn from(self, start: Start) -> Self {
+        Self {
+            place: Place::Mail,
+            read: start,
+            ..self
         }
     }
 
@@ -90,24 +115,25 @@ impl<R: BufRead> Mbox<R> {
             Place::Mail => {}
             Place::End => return Ok(None),
         }
-        self.mails += 1;
+        let start = self.read;
+        self.read.mails += 1;
         let mut raw = Vec::new();
         let mut after_empty = false;
         loop {
-            let start = raw.len();
+            let at = raw.len();
             if !self.line(&mut raw)? {
                 self.place = Place::End;
                 break;
             }
-            let line = &raw[start..];
+            let line = &raw[at..];
             if line.starts_with(FROM) && self.begins_mail(line, after_empty)? {
-                raw.truncate(start);
+                raw.truncate(at);
                 break;
             }
             if is_quoted(line) {
-                raw.remove(start);
+                raw.remove(at);
             }
-            after_empty = is_empty(&raw[start..]);
+            after_empty = is_empty(&raw[at..]);
         }
         if after_empty {
             let end = if raw.ends_with(b"\r\n") { 2 } else { 1 };
@@ -116,8 +142,7 @@ impl<R: BufRead> Mbox<R> {
         if raw.len() > self.mail_len {
             return Err(self.too_large());
         }
-        let number = self.mails;
-        Ok(Some(MboxMail { number, raw }))
+        Ok(Some(MboxMail { start, raw }))
     }
 
     fn first_line(&mut self) -> Result<(), Failure> {
@@ -129,7 +154,7 @@ impl<R: BufRead> Mbox<R> {
                 self.file
             )));
         }
-        self.dated = has_date(&line);
+        self.read.dated = has_date(&line);
         self.place = Place::Mail;
         Ok(())
     }
@@ -146,7 +171,8 @@ impl<R: BufRead> Mbox<R> {
                     self.file
                 ))
             })?;
-        self.lines += u64::from(count > 0);
+        self.read.octets += count as u64;
+        self.read.lines += u64::from(count > 0);
         if count == most {
             return Err(self.too_large());
         }
@@ -157,20 +183,20 @@ impl<R: BufRead> Mbox<R> {
     fn begins_mail(&self, line: &[u8], after_empty: bool) -> Result<bool, Failure> {
         let dated = has_date(line);
         let unclear = match (after_empty, dated) {
-            (true, false) if self.dated => "has no date",
+            (true, false) if self.read.dated => "has no date",
             (false, true) => "has no empty line before it",
             (after_empty, _) => return Ok(after_empty),
         };
         Err(Failure::data(format!(
             "line {} of {} begins with `From ` but {unclear}, so that it is unclear whether a mail begins there: write > before it if not, otherwise an empty line and `From x Thu Jan  1 00:00:00 1970`",
-            self.lines, self.file
+            self.read.lines, self.file
         )))
     }
 
     fn too_large(&self) -> Failure {
         Failure::data(format!(
             "mail {} of {} is larger than {} MiB: take it out and send a link instead",
-            self.mails.max(1),
+            self.read.mails.max(1),
             self.file,
             self.mail_len / (1024 * 1024)
         ))

@@ -1,25 +1,51 @@
 //! The mails of a run, one after the other, from a folder or an mbox.
 
 use super::folder::{self, MailFile};
-use super::mbox::Mbox;
+use super::mbox::{Mbox, Start};
 use super::progress::Amount;
 use crate::Failure;
 use crate::message::read_whole;
 use std::fs::File;
-use std::io::{self, BufReader};
-use std::path::Path;
+use std::io::{self, BufReader, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// A mail as it was read.
 pub(crate) struct RawMail {
     pub(crate) name: String,
+    pub(crate) place: Place,
     /// Or why it could not be read.
     pub(crate) raw: Result<Vec<u8>, Failure>,
+}
+
+/// Where a mail is, so that it can be read again.
+pub(crate) enum Place {
+    File(PathBuf),
+    /// In this mbox.
+    Mbox(Rc<Path>, Start),
+}
+
+impl Place {
+    /// Reads the mail.
+    pub(crate) fn read(&self) -> Result<Vec<u8>, Failure> {
+        let (path, start) = match self {
+            Self::File(path) => return read(path),
+            Self::Mbox(path, start) => (path, *start),
+        };
+        let file = File::open(path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(start.octets()))?;
+            Ok(file)
+        });
+        let file = file.map_err(|error| unreadable(path, &error))?;
+        let mail = mbox(file, path).from(start).next();
+        mail.map_or(Ok(Vec::new()), |mail| mail.map(|mail| mail.raw))
+    }
 }
 
 /// Gives one mail after the other, each read when it is its turn.
 pub(crate) enum Source {
     Folder(std::vec::IntoIter<MailFile>),
-    Mbox(Box<Mbox<BufReader<File>>>),
+    Mbox(Rc<Path>, Box<Mbox<BufReader<File>>>),
 }
 
 impl Source {
@@ -40,7 +66,7 @@ impl Source {
         for mail in open(path)? {
             all.add(mail?.raw.len() as u64);
         }
-        Ok((Self::Mbox(Box::new(open(path)?)), all))
+        Ok((Self::Mbox(path.into(), Box::new(open(path)?)), all))
     }
 }
 
@@ -52,13 +78,15 @@ impl Iterator for Source {
         match self {
             Self::Folder(mails) => {
                 let MailFile { name, path, .. } = mails.next()?;
-                let raw = read(&path);
-                Some(Ok(RawMail { name, raw }))
+                let place = Place::File(path);
+                let raw = place.read();
+                Some(Ok(RawMail { name, place, raw }))
             }
-            Self::Mbox(mails) => {
+            Self::Mbox(path, mails) => {
                 let mail = mails.next()?;
                 Some(mail.map(|mail| RawMail {
                     name: mail.name(),
+                    place: Place::Mbox(Rc::clone(path), mail.start),
                     raw: Ok(mail.raw),
                 }))
             }
@@ -68,7 +96,11 @@ impl Iterator for Source {
 
 fn open(path: &Path) -> Result<Mbox<BufReader<File>>, Failure> {
     let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-    Ok(Mbox::new(BufReader::new(file), &path.display().to_string()))
+    Ok(mbox(file, path))
+}
+
+fn mbox(file: File, path: &Path) -> Mbox<BufReader<File>> {
+    Mbox::new(BufReader::new(file), &path.display().to_string())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

@@ -15,10 +15,14 @@ pub(crate) struct Summary {
     pub(crate) unbegun: u64,
     /// Recipients who may have got their mail, from this run or earlier ones.
     pub(crate) maybe: u64,
+    /// Mails that went in another encoding in this run.
+    pub(crate) reencoded: u64,
     /// Recipients who got their mail from earlier runs.
     pub(crate) earlier: u64,
     /// The names of the mails of `maybe`.
     pub(crate) unknown: Vec<String>,
+    /// What is known and not in the journal, a line for each mail.
+    pub(crate) unwritten: Vec<String>,
     /// Where the journal is.
     pub(crate) journal: String,
 }
@@ -41,6 +45,13 @@ impl Summary {
         writeln!(out, "sent: {}", recipients(self.sent))?;
         if self.earlier > 0 {
             writeln!(out, "sent by earlier runs: {}", recipients(self.earlier))?;
+        }
+        if self.reencoded > 0 {
+            writeln!(
+                out,
+                "re-encoded: {}, whose text does not go as it is; --strict refuses it",
+                count(self.reencoded, "mail")
+            )?;
         }
         if self.refused > 0 {
             writeln!(
@@ -66,21 +77,35 @@ impl Summary {
         if self.maybe > 0 {
             writeln!(
                 out,
-                "maybe: {} may or may not have got the mails below, which are not sent again; ask them, and send a mail that did not arrive by itself",
+                "maybe: {} may or may not have got the mails below, which are not sent again; ask them, and settle it by --settle-sent NAME, or by --settle-unsent NAME to have it sent",
                 recipients(self.maybe)
             )?;
-            for name in self.unknown.iter().take(NAME_COUNT) {
-                writeln!(out, "  {name}")?;
-            }
-            if self.unknown.len() > NAME_COUNT {
-                let more = self.unknown.len() - NAME_COUNT;
-                writeln!(
-                    out,
-                    "  and {more} more: in the journal, `maybe`, or `begin` without an outcome"
-                )?;
-            }
+            list(
+                out,
+                &self.unknown,
+                "in the journal, `maybe`, or `begin` without an outcome",
+            )?;
+        }
+        if !self.unwritten.is_empty() {
+            writeln!(
+                out,
+                "not written down: what became of {}, which the next run takes for maybe; settle it by --settle-sent NAME or --settle-unsent NAME once there is room",
+                count(self.unwritten.len() as u64, "mail")
+            )?;
+            list(out, &self.unwritten, "which nobody knows any more")?;
         }
         writeln!(out, "journal: {}", self.journal)
+    }
+}
+
+/// Not so many that the rest of the report goes by.
+fn list(out: &mut impl Write, lines: &[String], where_more: &str) -> io::Result<()> {
+    for line in lines.iter().take(NAME_COUNT) {
+        writeln!(out, "  {line}")?;
+    }
+    match lines.len().saturating_sub(NAME_COUNT) {
+        0 => Ok(()),
+        more => writeln!(out, "  and {more} more: {where_more}"),
     }
 }
 
@@ -88,7 +113,8 @@ fn recipients(number: u64) -> String {
     count(number, "recipient")
 }
 
-fn count(number: u64, what: &str) -> String {
+/// As `1 mail` and `2 mails`.
+pub(crate) fn count(number: u64, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")
 }
@@ -123,19 +149,24 @@ mod tests {
             unbegun: 4,
             maybe: 22,
             earlier: 3,
+            reencoded: 1,
             unknown: (0..22).map(|n| format!("{n}.eml")).collect(),
+            unwritten: vec!["x.eml: sent to 2, not sent to 1".into()],
             journal: "j".into(),
         };
         let text = text(&summary);
         let starts = [
             "sent: 10 recipients\n",
             "sent by earlier runs: 3 recipients\n",
+            "re-encoded: 1 mail, ",
             "refused: 2 recipients; ",
             "failed: 1 mail, not sent; ",
             "not begun: 4 mails, ",
             "maybe: 22 recipients may or may not",
             "  0.eml\n",
             "  19.eml\n  and 2 more: ",
+            "not written down: what became of 1 mail, ",
+            "  x.eml: sent to 2, not sent to 1\n",
             "journal: j\n",
         ];
         let places: Vec<_> = starts.iter().map(|start| text.find(start)).collect();
@@ -143,7 +174,7 @@ mod tests {
             places.is_sorted() && places[0] == Some(0),
             "{places:?} {text}"
         );
-        assert_eq!(text.lines().count(), 28);
+        assert_eq!(text.lines().count(), 31);
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(crate) enum Setting {
     ClientCert,
     ClientKey,
     From,
+    Domain,
     Tries,
     Connections,
     Rate,
@@ -32,7 +33,7 @@ pub(crate) enum Setting {
 }
 
 impl Setting {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Server,
         Self::User,
         Self::Password,
@@ -45,6 +46,7 @@ impl Setting {
         Self::ClientCert,
         Self::ClientKey,
         Self::From,
+        Self::Domain,
         Self::Tries,
         Self::Connections,
         Self::Rate,
@@ -66,6 +68,7 @@ impl Setting {
             Self::ClientCert => "client-cert",
             Self::ClientKey => "client-key",
             Self::From => "from",
+            Self::Domain => "domain",
             Self::Tries => "tries",
             Self::Connections => "connections",
             Self::Rate => "rate",
@@ -135,6 +138,7 @@ pub(crate) struct Layer {
     pub(crate) client_cert: Option<PathBuf>,
     pub(crate) client_key: Option<PathBuf>,
     pub(crate) sender: Option<Sender>,
+    pub(crate) domain: Option<String>,
     pub(crate) tries: Option<u32>,
     pub(crate) connections: Option<usize>,
     /// Mails a minute.
@@ -163,6 +167,7 @@ impl Layer {
             Setting::ClientCert => self.client_cert = Some(filled(value)?.into()),
             Setting::ClientKey => self.client_key = Some(filled(value)?.into()),
             Setting::From => self.sender = Some(sender(value)?),
+            Setting::Domain => self.domain = Some(domain(value)?.to_owned()),
             Setting::Tries => self.tries = Some(number(value, 1..=20)?),
             Setting::Connections => self.connections = Some(number(value, 1..=64)? as usize),
             Setting::Rate => self.rate = Some(number(value, 1..=60_000)?),
@@ -187,6 +192,7 @@ impl Layer {
             client_cert: self.client_cert.or(lower.client_cert),
             client_key: self.client_key.or(lower.client_key),
             sender: self.sender.or(lower.sender),
+            domain: self.domain.or(lower.domain),
             tries: self.tries.or(lower.tries),
             connections: self.connections.or(lower.connections),
             rate: self.rate.or(lower.rate),
@@ -240,6 +246,13 @@ fn host_name(value: &str) -> Result<&str, String> {
     }
 }
 
+fn domain(value: &str) -> Result<&str, String> {
+    match Address::new(&format!("x@{value}")) {
+        Ok(_) if !value.contains('@') => Ok(value),
+        _ => Err("has to be a domain, as example.com".into()),
+    }
+}
+
 fn mechanism(value: &str) -> Result<Mechanism, String> {
     Mechanism::named(value).ok_or_else(|| {
         "has to be a mechanism of AUTH, as PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS, OAUTHBEARER, XOAUTH2 or EXTERNAL".into()
@@ -276,7 +289,7 @@ pub(crate) fn sender(value: &str) -> Result<Sender, String> {
     if matches!(value.trim(), "" | "<>") {
         return Ok(Sender::Null);
     }
-    let addresses = parse_addresses(value).unwrap_or_default();
+    let addresses = parse_addresses(value, None).unwrap_or_default();
     match <[Address; 1]>::try_from(addresses) {
         Ok([address]) => Ok(Sender::Address(address)),
         Err(_) => Err("has to be one full address: write name@domain".into()),

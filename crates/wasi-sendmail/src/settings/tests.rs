@@ -88,6 +88,7 @@ fn shown(settings: &Settings, setting: Setting) -> String {
             Sender::Null => Some("<>".into()),
             Sender::Address(address) => Some(address.to_string()),
         },
+        Setting::Domain => settings.domain.clone(),
         Setting::Tries => Some(settings.tries.to_string()),
         Setting::Connections => Some(settings.connections.to_string()),
         Setting::Rate => settings.rate.map(|rate| rate.to_string()),

@@ -48,6 +48,11 @@ pub(super) enum What<'a> {
         permanent: bool,
         reply: &'a str,
     },
+    /// A person found out what became of these, who may have got it.
+    Settled {
+        is_sent: bool,
+        recipients: Vec<&'a str>,
+    },
     /// The recipients are those begun before and without an outcome. Unlike the
     /// whole mail's they can't be taken for those of a run that was killed.
     Failed {
@@ -58,6 +63,9 @@ pub(super) enum What<'a> {
 
 const FOR_GOOD: &str = "for good";
 const FOR_NOW: &str = "for now";
+
+const AS_SENT: &str = "as sent";
+const AS_UNSENT: &str = "as not sent";
 
 impl<'a> Event<'a> {
     pub(super) fn of(key: &'a Key, what: What<'a>) -> Self {
@@ -81,6 +89,13 @@ impl<'a> Event<'a> {
             } => {
                 let how = if *permanent { FOR_GOOD } else { FOR_NOW };
                 ("refused", [*recipient, how, reply].join("\t"))
+            }
+            What::Settled {
+                is_sent,
+                recipients,
+            } => {
+                let how = if *is_sent { AS_SENT } else { AS_UNSENT };
+                ("settled", [&[how], &recipients[..]].concat().join("\t"))
             }
             What::Failed { reason, recipients } => {
                 ("failed", [&[*reason], &recipients[..]].concat().join("\t"))
@@ -111,6 +126,14 @@ impl<'a> Event<'a> {
                     _ => return None,
                 },
                 reply,
+            },
+            ("settled", [how, recipients @ ..]) => What::Settled {
+                is_sent: match *how {
+                    AS_SENT => true,
+                    AS_UNSENT => false,
+                    _ => return None,
+                },
+                recipients: recipients.to_vec(),
             },
             ("failed", [reason, recipients @ ..]) => What::Failed {
                 reason,

@@ -20,7 +20,8 @@
 //! `begin` names the recipients and is on the disk before the server gets the
 //! mail. What came out is written after. A `begin` that no outcome follows means
 //! that the run was killed in between: whether the mail arrived is unknown, so it
-//! counts as `maybe`. `sent` and `maybe` are final; the rest is tried again.
+//! counts as `maybe`. `sent` and `maybe` are final; the rest is tried again. Of `maybe` a
+//! person may find out more: `settled` makes it `sent`, or has it tried again.
 //! `failed` ends what its own run began, and names those recipients after its
 //! reason: a later run that can't even begin the mail says nothing about an earlier
 //! one.
@@ -43,6 +44,7 @@
 //! way it still records, and the second one does not send that again.
 
 mod event;
+mod settle;
 mod standing;
 mod store;
 
@@ -51,8 +53,10 @@ use crate::failure::{IOERR, TEMPFAIL};
 use crate::many::summary::Summary;
 use crate::many::timestamp::rfc3339;
 use event::{BEGIN_LEN, Event, HEADER, LINE_LEN, What, escape, one_line};
+pub(crate) use settle::Settled;
 use sha2::{Digest as _, Sha256};
 use standing::{Mails, Standing};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -70,15 +74,26 @@ pub(crate) struct Key {
 impl Key {
     /// The mail called `name` whose bytes are `raw`, as they were read.
     pub(crate) fn new(name: &str, raw: &[u8]) -> Self {
-        use std::fmt::Write as _;
-        // 128 bits: nobody makes two mails that have them in common.
-        let mut fingerprint = String::new();
-        for byte in &Sha256::digest(raw)[..16] {
-            let _ = write!(fingerprint, "{byte:02x}");
+        Self {
+            name: escape(name),
+            fingerprint: fingerprint(raw),
         }
-        let name = escape(name);
-        Self { name, fingerprint }
     }
+
+    /// Whether these are its bytes.
+    pub(crate) fn is_of(&self, raw: &[u8]) -> bool {
+        self.fingerprint == fingerprint(raw)
+    }
+}
+
+fn fingerprint(raw: &[u8]) -> String {
+    use std::fmt::Write as _;
+    // 128 bits: nobody makes two mails that have them in common.
+    let mut fingerprint = String::new();
+    for byte in &Sha256::digest(raw)[..16] {
+        let _ = write!(fingerprint, "{byte:02x}");
+    }
+    fingerprint
 }
 
 /// What became of a mail for one recipient.
@@ -113,6 +128,51 @@ pub(crate) struct Journal<S = File> {
     /// Writing failed: no mail is begun any more.
     stopped: bool,
     summary: Summary,
+    /// What this run said last of mails that it could not send.
+    troubles: BTreeMap<Key, Troubles>,
+    /// What this run knows and could not write, by the mails' names.
+    unwritten: BTreeMap<String, Known>,
+}
+
+/// What is known of a mail that the journal lacks, in recipients.
+#[derive(Default)]
+struct Known {
+    sent: usize,
+    not_sent: usize,
+    maybe: usize,
+}
+
+impl Known {
+    fn add(&mut self, what: &What<'_>) {
+        match what {
+            What::Sent { .. } => self.sent += 1,
+            What::Maybe { .. } => self.maybe += 1,
+            What::Refused { .. } => self.not_sent += 1,
+            What::Failed { recipients, .. } => self.not_sent += recipients.len(),
+            What::Begin { .. } | What::Settled { .. } => {}
+        }
+    }
+
+    /// As the report has it.
+    fn line(&self, name: &str) -> String {
+        let counts = [
+            ("sent to", self.sent),
+            ("not sent to", self.not_sent),
+            ("in doubt for", self.maybe),
+        ];
+        let counts = counts.iter().filter(|(_, count)| *count > 0);
+        let counts: Vec<_> = counts
+            .map(|(what, count)| format!("{what} {count}"))
+            .collect();
+        format!("{name}: {}", counts.join(", "))
+    }
+}
+
+/// Of one mail.
+#[derive(Default)]
+struct Troubles {
+    refused: BTreeSet<String>,
+    failed: bool,
 }
 
 /// The longest journal in which a mail is begun: what it says fits a component's
@@ -198,6 +258,8 @@ impl<S: Store> Journal<S> {
             file,
             stopped: false,
             summary,
+            troubles: BTreeMap::new(),
+            unwritten: BTreeMap::new(),
         })
     }
 
@@ -235,8 +297,8 @@ impl<S: Store> Journal<S> {
             return Err(too_long(&self.file));
         }
         let recipients: Vec<String> = recipients.iter().map(|r| escape(r.as_ref())).collect();
-        let recipients = recipients.iter().map(String::as_str).collect();
-        let event = Event::of(key, What::Begin { recipients });
+        let names = recipients.iter().map(String::as_str).collect();
+        let event = Event::of(key, What::Begin { recipients: names });
         let line = self.line(&event, now);
         if line.len() > BEGIN_LEN {
             return Err(Failure::data(format!(
@@ -250,7 +312,16 @@ impl<S: Store> Journal<S> {
         let written = self.appender.append_alone(line.as_bytes());
         self.written(written)?;
         self.mails.apply(&event);
+        if let Some(before) = self.troubles.get_mut(key) {
+            // It is tried again.
+            before.failed = false;
+            before.refused.retain(|to| !recipients.contains(to));
+        }
         Ok(())
+    }
+
+    fn troubles(&mut self, key: &Key) -> &mut Troubles {
+        self.troubles.entry(key.clone()).or_default()
     }
 
     /// What became of a mail that was begun, for one recipient.
@@ -285,7 +356,7 @@ impl<S: Store> Journal<S> {
                 };
             }
             Outcome::Refused { permanent, reply } => {
-                self.summary.refused += 1;
+                self.troubles(key).refused.insert(recipient.clone());
                 text = one_line(reply);
                 what = What::Refused {
                     recipient,
@@ -309,7 +380,7 @@ impl<S: Store> Journal<S> {
         reason: &str,
         now: SystemTime,
     ) -> Result<(), Failure> {
-        self.summary.failed += 1;
+        self.troubles(key).failed = true;
         let reason = &one_line(reason);
         let open = self.mails.open(key);
         let recipients = open.iter().map(String::as_str).collect();
@@ -329,10 +400,16 @@ impl<S: Store> Journal<S> {
     /// What this run did, and which mails, of earlier runs too, may have been sent.
     pub(crate) fn summary(&self) -> Summary {
         let mut summary = self.summary.clone();
-        for (key, recipients) in self.mails.unknown() {
-            summary.maybe += recipients;
-            summary.unknown.push(key.name.clone());
+        for Troubles { refused, failed } in self.troubles.values() {
+            summary.refused += refused.len() as u64;
+            summary.failed += u64::from(*failed);
         }
+        for (key, recipients) in self.mails.doubts() {
+            summary.maybe += recipients.len() as u64;
+            summary.unknown.push(key.name);
+        }
+        let unwritten = self.unwritten.iter();
+        summary.unwritten = unwritten.map(|(name, known)| known.line(name)).collect();
         summary
     }
 
@@ -340,6 +417,10 @@ impl<S: Store> Journal<S> {
         self.mails.apply(event);
         let line = self.line(event, now);
         let written = self.appender.append(line.as_bytes());
+        if written.is_err() {
+            let known = self.unwritten.entry(event.name.to_owned()).or_default();
+            known.add(&event.what);
+        }
         self.written(written)
     }
 

@@ -11,7 +11,8 @@ pub(super) enum Standing {
     NotSent,
     /// Begun, without an outcome: leads to each of the others.
     Open,
-    /// Nobody knows. Leads to `Sent`, if the run that began it still learned it.
+    /// Nobody knows. Leads to `Sent`, if the run that began it still learned it, and to
+    /// `Sent` or `NotSent` if a person did.
     Maybe,
     /// Final.
     Sent,
@@ -44,6 +45,19 @@ impl Mails {
             }
             What::Refused { recipient, .. } => {
                 change(mail, recipient, Standing::Open, Standing::NotSent);
+            }
+            What::Settled {
+                is_sent,
+                recipients,
+            } => {
+                let to = match is_sent {
+                    true => Standing::Sent,
+                    false => Standing::NotSent,
+                };
+                for recipient in recipients {
+                    change(mail, recipient, Standing::Open, to);
+                    change(mail, recipient, Standing::Maybe, to);
+                }
             }
             What::Failed { recipients, .. } => {
                 for recipient in recipients {
@@ -82,13 +96,14 @@ impl Mails {
         standings.filter(|s| **s == Standing::Sent).count() as u64
     }
 
-    /// The mails that may have been sent, each with the number of recipients of
-    /// whom that is so.
-    pub(super) fn unknown(&self) -> impl Iterator<Item = (&Key, u64)> {
+    /// The mails that may have been sent, each with the recipients of whom that is so.
+    pub(super) fn doubts(&self) -> impl Iterator<Item = (Key, Vec<String>)> {
         self.0.iter().filter_map(|(key, mail)| {
-            let unknown = |s: &&Standing| matches!(s, Standing::Open | Standing::Maybe);
-            let count = mail.values().filter(unknown).count() as u64;
-            (count > 0).then_some((key, count))
+            let doubtful =
+                |(_, s): &(&String, &Standing)| matches!(s, Standing::Open | Standing::Maybe);
+            let doubts = mail.iter().filter(doubtful).map(|(to, _)| to.clone());
+            let doubts: Vec<_> = doubts.collect();
+            (!doubts.is_empty()).then(|| (key.clone(), doubts))
         })
     }
 }

@@ -33,6 +33,23 @@ fn mails_come_without_what_stands_between_them() {
 }
 
 #[test]
+fn each_mail_can_be_read_again_where_it_begins() {
+    let undated = "From x\nA: 1\n\nFrom y\nB: 2\n\n>From z\n";
+    let file = format!("{SEPARATOR}A: 1\n\none\n\n{SEPARATOR}B: 2\n\n>From two\n\n\n");
+    for file in [undated, &file, &file.replace('\n', "\r\n"), "From "] {
+        let mails: Vec<_> = Mbox::new(file.as_bytes(), "f")
+            .map(Result::unwrap)
+            .collect();
+        for (place, mail) in mails.iter().enumerate() {
+            let at = usize::try_from(mail.start.octets()).unwrap();
+            let rest = Mbox::new(&file.as_bytes()[at..], "f").from(mail.start);
+            let rest: Vec<_> = rest.map(Result::unwrap).collect();
+            assert_eq!(rest, mails[place..], "{file:?}");
+        }
+    }
+}
+
+#[test]
 fn the_last_mail_may_lack_its_empty_line_and_its_line_end() {
     let file = format!("{SEPARATOR}A: 1\n\n{SEPARATOR}B: 2\n\ntwo");
     assert_eq!(texts(&file), ["A: 1\n", "B: 2\n\ntwo"]);

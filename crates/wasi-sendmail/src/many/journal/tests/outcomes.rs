@@ -75,6 +75,29 @@ fn the_summary_counts_what_this_run_did() {
 }
 
 #[test]
+fn a_mail_that_is_tried_again_counts_as_it_ended() {
+    let disk = Disk::default();
+    let mut journal = disk.journal();
+    let (one, two, all) = (key("1.eml"), key("2.eml"), ["a@b", "c@d"]);
+    journal.begin(&one, &all, NOW).unwrap();
+    journal.record(&one, "a@b", REFUSED, NOW).unwrap();
+    journal.record_failure(&one, "no", NOW).unwrap();
+    let summary = journal.summary();
+    assert_eq!((summary.refused, summary.failed), (1, 1));
+    assert_eq!(journal.remaining(&one, &all).to_send, [0, 1]);
+    journal.begin(&one, &all, NOW).unwrap();
+    journal.record(&one, "a@b", SENT, NOW).unwrap();
+    journal.record(&one, "c@d", REFUSED, NOW).unwrap();
+    journal.begin(&two, &["e@f", "g@h"], NOW).unwrap();
+    journal.record(&two, "e@f", REFUSED, NOW).unwrap();
+    journal.record(&two, "g@h", REFUSED, NOW).unwrap();
+    journal.begin(&two, &["g@h"], NOW).unwrap();
+    journal.record(&two, "g@h", SENT, NOW).unwrap();
+    let summary = journal.summary();
+    assert_eq!((summary.sent, summary.refused, summary.failed), (2, 2, 0));
+}
+
+#[test]
 fn a_long_reply_is_cut() {
     let disk = killed_after(
         &["a@b"],
@@ -241,4 +264,60 @@ fn a_damaged_line_is_never_taken_for_an_event() {
         .replace("sent", "refused")
         .replace("ok", "for ever\tok");
     assert!(Event::parse(&refused).is_none());
+}
+
+fn settled(mail: Option<&str>, is_sent: bool) -> Settled {
+    let mail = mail.map(str::to_owned);
+    Settled { mail, is_sent }
+}
+
+#[test]
+fn a_doubt_that_is_settled_is_none_any_more() {
+    for is_sent in [true, false] {
+        let disk = killed_after(&["a@b", "c@d", "e@f"], &[SENT]);
+        let mut journal = disk.journal();
+        let two = key("2.eml");
+        journal.begin(&two, &["a@b", "c@d"], NOW).unwrap();
+        journal.record(&two, "a@b", MAYBE, NOW).unwrap();
+        journal.record(&two, "c@d", REFUSED, NOW).unwrap();
+        let mut journal = disk.journal();
+        let failure = journal
+            .settle(&settled(Some("3.eml"), is_sent), NOW)
+            .unwrap_err();
+        assert_eq!(failure.exit_code(), 64);
+        assert!(
+            failure.to_string().contains("has no mail 3.eml"),
+            "{failure}"
+        );
+        assert_eq!(
+            journal
+                .settle(&settled(Some("1.eml"), is_sent), NOW)
+                .unwrap(),
+            1
+        );
+        // It counts at once, and for later runs.
+        for journal in [journal, disk.journal()] {
+            let remaining = journal.remaining(&key("1.eml"), &["a@b", "c@d", "e@f"]);
+            let (to_send, sent) = match is_sent {
+                true => (vec![], vec![0, 1, 2]),
+                false => (vec![1, 2], vec![0]),
+            };
+            assert_eq!((remaining.to_send, remaining.sent), (to_send, sent));
+            assert_eq!(journal.summary().unknown, ["2.eml"]);
+        }
+        let mut journal = disk.journal();
+        assert_eq!(journal.settle(&settled(None, is_sent), NOW).unwrap(), 1);
+        assert_eq!(journal.settle(&settled(None, is_sent), NOW).unwrap(), 0);
+        let summary = disk.journal().summary();
+        assert_eq!((summary.maybe, summary.unknown.len()), (0, 0));
+        // Who was refused still is.
+        let to_send = to_send(&disk.journal(), "2.eml", &["c@d"]);
+        assert_eq!(to_send, [0]);
+        let how = if is_sent { "as sent" } else { "as not sent" };
+        assert!(
+            disk.text()
+                .contains(&format!("\tsettled\t2.eml\t{}", two.fingerprint))
+        );
+        assert_eq!(disk.text().matches(how).count(), 2);
+    }
 }
