@@ -36,7 +36,7 @@ const TLS: [&[&str]; 6] = [
     &["", "pure", "pure pq"],
     &["", "tls12"],
     &["", "ring"],
-    &["", "mailer", "mailer saslprep"],
+    &["", "mailer", "mailer idna", "mailer saslprep"],
 ];
 
 /// What it passes on to `wasm-smtp`: one of each row.

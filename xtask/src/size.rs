@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use xshell::{Shell, cmd};
 
 /// What can be left out of `wasi-sendmail`, and how that is called.
-const SENDMAIL: [(&str, &str); 5] = [
-    ("all features", "pq,saslprep,tls12"),
-    ("without `pq`", "saslprep,tls12"),
-    ("without `saslprep`", "pq,tls12"),
-    ("without `tls12`", "pq,saslprep"),
+const SENDMAIL: [(&str, &str); 6] = [
+    ("all features", "idna,pq,saslprep,tls12"),
+    ("without `idna`", "pq,saslprep,tls12"),
+    ("without `pq`", "idna,saslprep,tls12"),
+    ("without `saslprep`", "idna,pq,tls12"),
+    ("without `tls12`", "idna,pq,saslprep"),
     ("without any", ""),
 ];
 

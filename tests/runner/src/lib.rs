@@ -3,12 +3,14 @@
 
 mod engine;
 mod http;
+mod memory;
 mod traffic;
 
 pub use engine::{Component, allow_wide_arithmetic, build, build_file};
 pub use http::HttpHandler;
 pub use traffic::{Connection, Traffic};
 
+use memory::Memory;
 use std::path::PathBuf;
 use std::time::Duration;
 use wasmtime::component::{Linker, ResourceTable};
@@ -54,6 +56,8 @@ pub struct Outcome {
     pub stderr: String,
     /// What passed between it and the host.
     pub traffic: Traffic,
+    /// The most linear memory that it had, in bytes.
+    pub memory: usize,
 }
 
 impl Outcome {
@@ -197,13 +201,14 @@ impl Guest {
     /// When a folder can't be opened: a test's own mistake.
     pub async fn run(self) -> Outcome {
         let (state, printed) = self.state();
-        let traffic = state.traffic.clone();
+        let (traffic, memory) = (state.traffic.clone(), state.memory.clone());
         let run = limited(self.limit, run(&self.component, state));
         Outcome {
             ending: run.await.unwrap_or(Ending::TimedOut),
             stdout: printed.stdout(),
             stderr: printed.stderr(),
             traffic: traffic.take(),
+            memory: memory.taken(),
         }
     }
 
@@ -226,6 +231,7 @@ impl Guest {
             http: http::Http::default(),
             table: ResourceTable::new(),
             traffic: traffic::Recorder::default(),
+            memory: Memory::default(),
         };
         (state, printed)
     }
@@ -307,6 +313,7 @@ fn linker() -> wasmtime::Result<Linker<State>> {
 
 fn store(state: State) -> Store<State> {
     let mut store = Store::new(engine::engine(), state);
+    store.limiter(|state| &mut state.memory);
     // Each tick of the epoch gives the tokio runtime a turn, so that a limit
     // ends even a guest that never waits.
     store.epoch_deadline_async_yield_and_update(1);
@@ -325,6 +332,7 @@ struct State {
     http: http::Http,
     table: ResourceTable,
     traffic: traffic::Recorder,
+    memory: Memory,
 }
 
 impl WasiView for State {

@@ -161,6 +161,7 @@ fn every_error_of_the_mailer_is_documented_and_tested() {
     let tests = ["connections", "deliveries", "errors", "messages"]
         .map(|name| read(&format!("crates/wasm-smtp-wasi/tests/mailer/{name}.rs")))
         .concat();
+    let tests = tests + &read("crates/wasm-smtp-wasi/src/mailer/silence.rs");
     assert_documented_and_tested(&source, "MailerErrorKind", &tests);
 }
 

@@ -230,7 +230,8 @@ impl<'a> Listener<'a> {
         };
         let offers = |extension| session.capabilities().has(extension);
         let chunking = offers(Extension::Chunking) && offers(Extension::Pipelining);
-        let by_bdat = chunking && case != Case::Data;
+        // An empty mail goes by DATA: Exim 4.100.1 does not answer one that comes by chunks.
+        let by_bdat = chunking && !matches!(case, Case::Data | Case::Empty);
         let said = self.dialogue.peek();
         let client = |command: &str| said.iter().any(|line| line[3..].starts_with(command));
         if client("BDAT") != by_bdat || client("DATA") == by_bdat {

@@ -28,14 +28,26 @@ impl Fixture {
     pub(crate) async fn with(
         rules: impl FnMut(&Asked<'_>) -> Option<Deviation> + Send + 'static,
     ) -> Self {
+        Self::offering(
+            &[
+                "PIPELINING",
+                "8BITMIME",
+                "SIZE 1000000",
+                "ENHANCEDSTATUSCODES",
+                "DSN",
+            ],
+            rules,
+        )
+        .await
+    }
+
+    /// With one that offers this.
+    pub(crate) async fn offering(
+        offers: &[&str],
+        rules: impl FnMut(&Asked<'_>) -> Option<Deviation> + Send + 'static,
+    ) -> Self {
         let ca = Ca::new();
-        let offers = [
-            "PIPELINING",
-            "8BITMIME",
-            "SIZE 1000000",
-            "ENHANCEDSTATUSCODES",
-            "DSN",
-        ];
+        let offers = offers.iter().copied();
         let server = Server::with(Rules::default().only(offers), rules);
         let security = Security::Implicit(ca.server_config(&LOCAL_NAMES));
         Self {

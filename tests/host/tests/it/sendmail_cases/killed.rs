@@ -62,6 +62,34 @@ async fn a_mail_whose_last_reply_was_awaited_is_named_and_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_doubt_that_is_settled_lets_a_script_end() {
+    for (flag, said, sent) in [
+        ("--settle-sent", "sent", 11),
+        ("--settle-unsent", "not sent", 12),
+    ] {
+        let holding = Arc::new(AtomicBool::new(true));
+        let before_the_mail = |asked: &Asked<'_>| asked.line.starts_with("RCPT TO:<r5@");
+        let fixture = Fixture::with(hold(&holding, before_the_mail)).await;
+        fill(&fixture, 12);
+        let args = ["--from-dir", "/mails/out", "--connections", "1"];
+        kill(&fixture, &args, 1).await;
+        holding.store(false, Ordering::Relaxed);
+        expect(&fixture.guest(&args).run().await, 74, &[flag, "    05.eml"]);
+        let settle = [flag, "05.eml", "--from-dir", "/mails/out"];
+        let outcome = fixture.guest(&settle).run().await.expect_success();
+        assert_eq!(outcome.stdout, format!("settled: 1 mail, as {said}\n"));
+        expect(
+            &fixture.guest(&settle).run().await,
+            64,
+            &["has no mail 05.eml"],
+        );
+        let outcome = fixture.guest(&args).run().await.expect_success();
+        assert!(!outcome.stdout.contains("maybe"), "{}", outcome.stdout);
+        assert_eq!(subjects(&fixture.settled().await).len(), sent);
+    }
+}
+
+#[tokio::test]
 async fn with_several_connections_as_many_are_in_doubt() {
     let holding = Arc::new(AtomicBool::new(true));
     let late = |asked: &Asked<'_>| asked.line == END && *subject(asked.mail) >= *"08";

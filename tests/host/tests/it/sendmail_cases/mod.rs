@@ -4,10 +4,13 @@
 
 mod additions;
 mod client_certificate;
+mod deferred;
+mod encoded;
 mod envelope;
 mod fixture;
 mod folder;
 mod killed;
+mod large;
 mod login;
 mod mbox;
 mod outputs;

@@ -172,6 +172,21 @@ async fn verify_says_what_a_mail_would_meet() {
     assert!(!outcome.stderr.contains("secret-one") && outcome.stdout.is_empty());
 }
 
+/// The server says nothing before TLS, and is asked after 10 s.
+#[tokio::test]
+async fn a_port_that_waits_for_tls_is_found_out_before_its_greeting_is_due() {
+    let fixture = Fixture::new().await;
+    let url = fixture.url().replace("smtps", "smtp");
+    let outcome = fixture.guest_at(&url, &["-t", "--tries", "3"]).run().await;
+    let says = [
+        "does not greet on this port, and answers TLS there: use smtps://",
+        "was not sent",
+    ];
+    expect(&outcome, 76, &says);
+    // The second one came to ask.
+    assert_eq!(fixture.settled().await.connections.len(), 2);
+}
+
 #[tokio::test]
 async fn verify_takes_no_recipients_that_it_would_not_ask_about() {
     let fixture = Fixture::new().await;
