@@ -54,7 +54,7 @@
 //! | feature | default | what |
 //! |---|---|---|
 //! | `scram` | yes | SCRAM-SHA-1 and SCRAM-SHA-256, with and without channel binding |
-//! | `reencode` | | `Form::reencode`: text that does not go as it is (long lines, a bare CR, beyond ASCII without 8BITMIME), by `mail-parser` and `mail-builder` |
+//! | `reencode` | | `Form::reencode`: text that does not go as it is (long lines, a bare CR, beyond ASCII without 8BITMIME), by `mail-parser` |
 //! | `saslprep` | yes | with `scram`: user names and passwords beyond ASCII |
 
 mod address;

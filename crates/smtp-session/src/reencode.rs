@@ -6,16 +6,18 @@
 
 use crate::body::{Form, look_through};
 use crate::error::BodyError;
-use mail_builder::encoders::{Base64Encoder, QuotedPrintableEncoder};
-use mail_parser::decoders::quoted_printable::quoted_printable_decode;
+use base64ct::{Base64, Encoding as _};
 use mail_parser::{Encoding, HeaderName, MessageParser, MessagePart, MimeHeaders, PartType};
 use std::ops::Range;
+
+mod quoted_printable;
+mod structure;
 
 /// No mail has as many mails within each other.
 const MAX_DEPTH: usize = 16;
 
-/// The longest line of base64 (RFC 2045 section 6.8).
-const BASE64_LINE_LEN: usize = 76;
+/// The longest line of base64 and of quoted-printable (RFC 2045 sections 6.7 and 6.8).
+const MAX_LINE_LEN: usize = 76;
 
 /// What servers take.
 #[derive(Clone, Copy)]
@@ -104,6 +106,9 @@ impl Limits {
         depth: usize,
         edits: &mut Vec<Edit>,
     ) -> Result<(), Stop> {
+        if !structure::is_certain(mail, part) {
+            return Err(Stop::Impossible);
+        }
         let body = part.offset_body as usize..part.offset_end as usize;
         let content = mail.get(body.clone()).ok_or(Stop::Impossible)?;
         if self.wrong(content).is_none() {
@@ -126,18 +131,17 @@ impl Limits {
             // Composite types have no other encoding (RFC 2045 section 6.4): this one
             // can't be read.
             _ if ["multipart", "message"].contains(&kind.as_str()) => return Err(Stop::Impossible),
-            (_, Encoding::Base64) => ("base64", Some(wrapped(content))),
-            (_, Encoding::QuotedPrintable) => {
-                let text = quoted_printable_decode(content).ok_or(Stop::Impossible)?;
-                ("quoted-printable", Some(quoted_printable(&text)?))
-            }
+            (_, Encoding::Base64) => ("base64", Some(base64_lines(content))),
+            (_, Encoding::QuotedPrintable) => (
+                "quoted-printable",
+                Some(quoted_printable::shorten(content).ok_or(Stop::Impossible)?),
+            ),
             (_, Encoding::None) if is_text => {
-                ("quoted-printable", Some(quoted_printable(content)?))
+                ("quoted-printable", Some(quoted_printable::encode(content)))
             }
             (_, Encoding::None) => {
-                let encoder = Base64Encoder::new().wrap_lines();
-                let encoded = encoder.encode(content).map_err(|_| Stop::Impossible)?;
-                ("base64", Some(encoded))
+                let encoded = Base64::encode_string(content);
+                ("base64", Some(base64_lines(encoded.as_bytes())))
             }
         };
         set_encoding(part, encoding, edits);
@@ -178,36 +182,15 @@ fn has_header(part: &MessagePart<'_>, name: &str) -> bool {
     headers.any(|header| header.name.as_str().eq_ignore_ascii_case(name))
 }
 
-/// Text with its line breaks. A CR alone is none, and stays what it is.
-fn quoted_printable(text: &[u8]) -> Result<Vec<u8>, Stop> {
-    let is_encoded = |b: &&u8| !b.is_ascii() || **b == b'=';
-    let len = text.len() + 2 * text.iter().filter(is_encoded).count();
-    // With the ends of its lines, of which a few have spaces before them.
-    let mut encoded = Vec::with_capacity(len + len / 20);
-    let mut from = 0;
-    let bare = memchr::memchr_iter(b'\r', text).filter(|at| text.get(at + 1) != Some(&b'\n'));
-    for end in bare.map(Some).chain([None]) {
-        let piece = &text[from..end.unwrap_or(text.len())];
-        let encoder = QuotedPrintableEncoder::new().preserve_line_breaks();
-        let written = encoder.encode_to_writer(piece, &mut encoded);
-        written.map_err(|_| Stop::Impossible)?;
-        if let Some(end) = end {
-            encoded.extend_from_slice(b"=0D=\r\n");
-            from = end + 1;
-        }
-    }
-    Ok(encoded)
-}
-
 /// Base64 in lines of the length that it has to have.
-fn wrapped(base64: &[u8]) -> Vec<u8> {
+fn base64_lines(base64: &[u8]) -> Vec<u8> {
     let digits: Vec<u8> = base64
         .iter()
         .copied()
         .filter(|b| !b.is_ascii_whitespace())
         .collect();
     let mut lines = Vec::with_capacity(digits.len() + digits.len() / 32);
-    for line in digits.chunks(BASE64_LINE_LEN) {
+    for line in digits.chunks(MAX_LINE_LEN) {
         lines.extend_from_slice(line);
         lines.extend_from_slice(b"\r\n");
     }

@@ -294,6 +294,168 @@ fn what_no_encoding_can_tell_is_refused() {
     assert_eq!(reencode(mail, limits), Err(BodyError::BareLf { line: 3 }));
 }
 
+/// A reader that makes the best of a mail sees parts where others see none, or text
+/// where others see what is encoded.
+#[test]
+fn what_readers_may_take_for_something_else_is_refused() {
+    let long = "x".repeat(999);
+    let single = |header: &str| format!("{header}\r\n\r\n{long}\r\n");
+    let parts = |parts: &str| {
+        format!("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{parts}\r\n")
+    };
+    let plain = "Content-Type: text/plain\r\n\r\n";
+    for (why, mail) in [
+        (
+            "unknown encoding",
+            single("Content-Transfer-Encoding: x-uuencode"),
+        ),
+        ("a comment", single("Content-Transfer-Encoding: base64 (x)")),
+        (
+            "no base64",
+            single("Content-Transfer-Encoding: base64").replacen("xx", "\u{e4}", 1),
+        ),
+        (
+            "no quoted-printable",
+            single("Content-Transfer-Encoding: quoted-printable").replacen("xx", "=x", 1),
+        ),
+        (
+            "two encodings",
+            single("Content-Transfer-Encoding: 8bit\r\nContent-Transfer-Encoding: 7bit"),
+        ),
+        (
+            "two types",
+            single("Content-Type: text/plain\r\nContent-Type: text/html"),
+        ),
+        ("no type", single("Content-Type:")),
+        (
+            "an empty line forgotten",
+            single("Subject: x\r\nhello, this is text"),
+        ),
+        (
+            "a name with spaces",
+            single("Subject: x\r\nhello, this: is text"),
+        ),
+        (
+            "a line of mbox",
+            single("From a@b Mon Nov 30 20:36:39 2026\r\nSubject: x"),
+        ),
+        (
+            "base64 without a last delimiter",
+            parts(&format!(
+                "--b\r\nContent-Transfer-Encoding: base64\r\n\r\n{}",
+                "QUJD".repeat(300)
+            )),
+        ),
+        (
+            "text without a last delimiter",
+            parts(&format!("--b\r\n{plain}{long}")),
+        ),
+        (
+            "the last delimiter amid a line",
+            parts(&format!("--b\r\n{plain}{long} --b--")),
+        ),
+        (
+            "a delimiter amid a line",
+            parts(&format!(
+                "--b\r\n{plain}--b or\r\n a --b\r\n{plain}{long}\r\n--b--"
+            )),
+        ),
+        (
+            "the first delimiter amid a line",
+            parts(&format!("text --b\r\n{plain}{long}\r\n--b--")),
+        ),
+        (
+            "more than the boundary",
+            parts(&format!("--bc\r\n{plain}{long}\r\n--b--")),
+        ),
+        (
+            "a mail that ends amid a line",
+            parts(&format!(
+                "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\n{long} --b--"
+            )),
+        ),
+        (
+            "an encoded multipart",
+            parts(&format!("--b\r\n{plain}{long}\r\n--b--")).replacen(
+                "MIME",
+                "Content-Transfer-Encoding: base64\r\nMIME",
+                1,
+            ),
+        ),
+    ] {
+        let refused = to(mail.as_bytes(), true);
+        assert!(
+            matches!(refused, Err(BodyError::LineTooLong { .. })),
+            "{why}: {refused:?}"
+        );
+    }
+    for mail in [
+        single("Content-Transfer-Encoding: BINARY"),
+        single("content-type : text/plain"),
+        parts(&format!("--b \t\r\n{plain}{long}\r\n--b--")),
+        parts(&format!(
+            "--b\r\n{plain}\r\n--b\r\n\r\n{long}\r\n--b--\r\ntext --b"
+        )),
+        parts(&format!(
+            "text\r\n--b\r\n{plain}--b\r\n{plain}{long}\r\n--b--"
+        )),
+    ] {
+        assert!(to(mail.as_bytes(), true).is_ok(), "{mail}");
+    }
+}
+
+/// An attachment that is quoted-printable is not text: its line breaks are octets.
+#[test]
+fn quoted_printable_gets_shorter_lines_and_no_other_octets() {
+    let long = "=3D".repeat(400);
+    for (body, expected) in [
+        (
+            format!("a=0Ab=0D=0Ac\n{long}"),
+            format!("a=0Ab=0D=0Ac\n{}", lines(25, &long)),
+        ),
+        (
+            format!("a = \t\r\nb=\n{long}"),
+            format!("a =\r\nb=\n{}", lines(25, &long)),
+        ),
+        (
+            "10%\r \u{e4}=3d \t\n".into(),
+            "10%=0D =C3=A4=3d \t\n".into(),
+        ),
+    ] {
+        assert_eq!(
+            quoted_printable::shorten(body.as_bytes())
+                .map(|lines| String::from_utf8(lines).expect("ASCII")),
+            Some(expected),
+        );
+    }
+    for broken in ["=", "=a", "=ax", "a=b c"] {
+        let expected = (broken == "=").then(|| broken.as_bytes().to_vec());
+        assert_eq!(quoted_printable::shorten(broken.as_bytes()), expected);
+    }
+}
+
+/// Lines of so many escaped octets.
+fn lines(octets: usize, text: &str) -> String {
+    let lines: Vec<_> = text.as_bytes().chunks(octets * 3).collect();
+    String::from_utf8(lines.join(&b"=\r\n"[..])).expect("ASCII")
+}
+
+#[test]
+fn lines_are_full_and_never_too_long() {
+    let text = |len: usize, end: &str| format!("{}{end}", "x".repeat(len));
+    for (text, expected) in [
+        (text(75, "\n"), text(75, "\n")),
+        (text(76, "\n"), text(75, "=\r\nx\n")),
+        (text(73, "\r\r\n"), text(73, "=\r\n=0D\r\n")),
+        (text(72, "\ry"), text(72, "=0D=\r\ny")),
+        (text(75, " \n"), text(75, "=\r\n=20\n")),
+        (text(3, " \t"), text(3, " =09")),
+    ] {
+        let encoded = quoted_printable::encode(text.as_bytes());
+        assert_eq!(String::from_utf8(encoded).expect("ASCII"), expected);
+    }
+}
+
 proptest::proptest! {
     /// Whatever text it is, what arrives is what was sent.
     #[test]
@@ -301,6 +463,7 @@ proptest::proptest! {
         let body = format!("{body}{}\n", "y".repeat(long));
         let mail = format!("Subject: s\n\n{body}");
         if let Some(changed) = to(mail.as_bytes(), false).expect("it can be") {
+            proptest::prop_assert!(changed.split(|b| *b == b'\n').all(|line| line.len() <= 77));
             proptest::prop_assert_eq!(text(&changed), body.replace("\r\n", "\n"));
         }
     }
