@@ -157,12 +157,13 @@ where
 
 /// Writes down what became of mails that may have been sent.
 fn settle(flags: &Flags) -> Result<Output, Failure> {
-    let mut journal = Journal::open(&flags.journal().expect("several mails have one"))?;
+    let journal = flags.journal().expect("several mails have one");
+    let mut journal = Journal::open_existing(&journal)?;
+    let counts = journal.settle(&flags.settled, SystemTime::now())?;
     let mut text = String::new();
-    for settled in &flags.settled {
-        let mails = count(journal.settle(settled, SystemTime::now())?, "mail");
+    for (settled, mails) in flags.settled.iter().zip(counts) {
         let how = if settled.is_sent { "sent" } else { "not sent" };
-        let _ = writeln!(text, "settled: {mails}, as {how}");
+        let _ = writeln!(text, "settled: {}, as {how}", count(mails, "mail"));
     }
     Ok(Output::beside(text))
 }

@@ -14,8 +14,8 @@ pub(super) struct Original {
 
 impl Original {
     /// The envelope in ASCII, without those recipients that have no such form. `None`
-    /// where the mail as a whole needs SMTPUTF8: for its header, its sender, or for
-    /// everybody.
+    /// where the mail as a whole needs SMTPUTF8: since the caller says so of its header,
+    /// for its sender, or for everybody.
     pub(super) fn to_ascii(
         envelope: &Envelope,
         form: Option<AsciiDomain>,

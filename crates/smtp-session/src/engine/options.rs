@@ -83,7 +83,9 @@ impl Options {
 
     /// How a domain beyond ASCII is written in A-labels, for servers without SMTPUTF8:
     /// `None` from it where the domain has no such form. Without this, and where the
-    /// local part is beyond ASCII, an address has none.
+    /// local part is beyond ASCII, an address has none. It is about the envelope alone:
+    /// of a header beyond ASCII [`Envelope::smtputf8`](crate::Envelope::smtputf8) says
+    /// that it needs the extension.
     ///
     /// Source: RFC 6531 section 3.2; RFC 5891.
     #[must_use]

@@ -145,7 +145,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag(&["--settle-sent"], "MAIL", Does::Settle { is_sent: true },
         "write into the journal that this mail, which may have been sent, was: it is never sent again; all: all of them"),
     flag(&["--settle-unsent"], "MAIL", Does::Settle { is_sent: false },
-        "the same, that it was not: the next run sends it"),
+        "the same, that it was not: the next run sends it; only while no run is under way"),
     flag(&["--connections"], "N", Does::Set(Setting::Connections),
         "use so many connections at a time, 1 to 64; default: 4"),
     flag(&["--rate"], "N", Does::Set(Setting::Rate),

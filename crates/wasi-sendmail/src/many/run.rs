@@ -49,6 +49,8 @@ struct Entry {
     /// Whom this run does not ask for any more.
     refused: Vec<Address>,
     is_reencoded: bool,
+    /// It is among the run's mails that went in another encoding.
+    is_counted: bool,
     eight_bit: EightBit,
 }
 
@@ -159,6 +161,7 @@ impl<'a> Run<'a> {
             len: raw_or_none.len() as u64,
             refused: Vec::new(),
             is_reencoded: false,
+            is_counted: false,
             eight_bit: EightBit::default(),
         };
         let message = self.message(&mut entry, raw)?;
@@ -167,11 +170,14 @@ impl<'a> Run<'a> {
 
     /// Takes a mail that was deferred.
     fn take_again(&mut self, mut entry: Entry, deferred: Deferred) -> Option<(Entry, Message)> {
-        let raw = entry.place.read().and_then(|raw| match entry.key.is_of(&raw) {
-            true => Ok(raw),
-            false => Err(Failure::data(
+        let raw = entry.place.read().and_then(|raw| {
+            if entry.key.is_of(&raw) {
+                return Ok(raw);
+            }
+            self.later = true;
+            Err(Failure::data(
                 "the mail was changed while it waited to be tried again: run the same command again",
-            )),
+            ))
         });
         let message = self.message(&mut entry, raw)?;
         Some((entry, message.deferred(deferred)))
@@ -249,8 +255,11 @@ impl<'a> Run<'a> {
         let why = error.map(|error| entry.eight_bit.sentence(error));
         let (reply, why) = (reply.unwrap_or_default(), why.unwrap_or_default());
         self.record(&entry.key, &fates, &reply, &why);
-        if let Ok(report) = &sent {
-            self.reencoded += u64::from(entry.is_reencoded || report.is_reencoded());
+        if let Ok(report) = &sent
+            && (entry.is_reencoded || report.is_reencoded())
+            && !std::mem::replace(&mut entry.is_counted, true)
+        {
+            self.reencoded += 1;
         }
         if let Err(error) = &sent
             && is_about_the_server(error)

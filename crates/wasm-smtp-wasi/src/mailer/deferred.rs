@@ -24,6 +24,14 @@ impl Deferred {
     pub fn at(&self) -> Instant {
         self.at
     }
+
+    /// The mail's deadline, once it is given back: what it waited for others meanwhile
+    /// is not its own time.
+    pub(super) fn until(&self, now: Instant) -> Option<Instant> {
+        let late = now.saturating_duration_since(self.at);
+        self.until
+            .map(|until| until.checked_add(late).unwrap_or(until))
+    }
 }
 
 /// The most octets of mails in memory that wait beside those under way.
@@ -77,6 +85,7 @@ mod tests {
     use smtp_session::Envelope;
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
+    use std::time::Duration;
 
     fn is_free(window: &Window) -> bool {
         let mut context = Context::from_waker(Waker::noop());
@@ -84,6 +93,23 @@ mod tests {
             pin!(window.clone().take()).poll(&mut context),
             Poll::Ready(_)
         )
+    }
+
+    #[test]
+    fn a_deadline_stands_still_while_others_go_first() {
+        let (now, hour) = (Instant::now(), Duration::from_secs(3600));
+        let deferred = |until| Deferred {
+            attempts: 1,
+            at: now + hour,
+            until,
+        };
+        let until = now + 2 * hour;
+        assert_eq!(deferred(Some(until)).until(now), Some(until));
+        assert_eq!(
+            deferred(Some(until)).until(now + 4 * hour),
+            Some(until + 3 * hour)
+        );
+        assert_eq!(deferred(None).until(now + 4 * hour), None);
     }
 
     #[test]

@@ -35,10 +35,10 @@ pub(super) struct Next {
 }
 
 impl Job {
-    pub(super) fn new(message: Message, until: Option<Instant>) -> Self {
+    pub(super) fn new(message: Message, until: Option<Instant>, now: Instant) -> Self {
         let len = message.envelope.recipients().len();
         let (attempts, until) = match message.deferred {
-            Some(before) => (before.attempts, before.until),
+            Some(before) => (before.attempts, before.until(now)),
             None => (0, until),
         };
         Self {

@@ -369,7 +369,7 @@ impl Mailer {
     }
 
     fn job(&self, message: Message) -> Job {
-        let mut job = Job::new(message, self.until());
+        let mut job = Job::new(message, self.until(), Instant::now());
         let is_closed = lock(&self.0.pool).is_closed();
         job.error = match is_closed {
             true => Some(MailerError::new(MailerErrorKind::Closed)),

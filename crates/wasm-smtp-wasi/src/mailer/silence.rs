@@ -29,9 +29,10 @@ impl Link {
         let meter = self.meter();
         let asks = async {
             wasi_net::sleep(setup.silence).await;
-            let speaks_tls =
-                meter.is_in(Phase::Greeting) && speaks_tls(connect, setup, until).await;
-            if !speaks_tls {
+            let is_silent = || meter.is_in(Phase::Greeting);
+            // It may have greeted while the other connection found out.
+            let waits = is_silent() && speaks_tls(connect, setup, until).await && is_silent();
+            if !waits {
                 pending::<()>().await;
             }
         };
@@ -78,11 +79,11 @@ mod tests {
     use crate::mailer::{LocalServer, Mailer, Message, Remedy, Retry};
     use crate::{WasiSmtpError, block_on};
     use futures_io::{AsyncRead, AsyncWrite};
-    use std::future::ready;
+    use std::future::poll_fn;
     use std::io;
     use std::pin::Pin;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::task::{Context, Poll};
 
     /// What the port does before it says anything.
@@ -91,7 +92,8 @@ mod tests {
         Silent,
         HangsUp,
         Breaks,
-        /// Greets once it was asked by another connection.
+        /// Greets once it was asked by another connection, and goes on once it answered
+        /// there.
         Slow,
     }
 
@@ -100,6 +102,17 @@ mod tests {
         port: Port,
         behind: Box<dyn ByteStream>,
         asked: Arc<AtomicUsize>,
+        has_answered: Arc<AtomicBool>,
+        has_greeted: bool,
+    }
+
+    impl Stream {
+        fn is_held(&self) -> bool {
+            match self.has_greeted {
+                true => !self.has_answered.load(Ordering::Relaxed),
+                false => self.asked.load(Ordering::Relaxed) == 0,
+            }
+        }
     }
 
     impl AsyncRead for Stream {
@@ -112,11 +125,14 @@ mod tests {
                 Port::HangsUp => Poll::Ready(Ok(0)),
                 Port::Breaks => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
                 Port::Silent => Poll::Pending,
-                Port::Slow if self.asked.load(Ordering::Relaxed) == 0 => {
+                Port::Slow if self.is_held() => {
                     cx.waker().wake_by_ref();
                     Poll::Pending
                 }
-                Port::Slow => Pin::new(&mut self.behind).poll_read(cx, buf),
+                Port::Slow => {
+                    self.has_greeted = true;
+                    Pin::new(&mut self.behind).poll_read(cx, buf)
+                }
             }
         }
     }
@@ -147,6 +163,7 @@ mod tests {
         local: LocalServer,
         connections: Arc<AtomicUsize>,
         asked: Arc<AtomicUsize>,
+        has_answered: Arc<AtomicBool>,
     }
 
     impl Server {
@@ -157,6 +174,7 @@ mod tests {
                 local: LocalServer::new(),
                 connections: Arc::default(),
                 asked: Arc::default(),
+                has_answered: Arc::default(),
             }
         }
 
@@ -185,6 +203,8 @@ mod tests {
                     port: self.port,
                     behind: connection.stream,
                     asked: Arc::clone(&self.asked),
+                    has_answered: Arc::clone(&self.has_answered),
+                    has_greeted: false,
                 });
                 connection.security = smtp_session::Security::Plaintext;
                 Ok(connection)
@@ -193,7 +213,15 @@ mod tests {
 
         fn speaks_tls(&self) -> BoxFuture<'_, bool> {
             self.asked.fetch_add(1, Ordering::Relaxed);
-            Box::pin(ready(self.has_tls))
+            let mut turns = 0..3;
+            Box::pin(poll_fn(move |cx| {
+                if turns.next().is_some() {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                self.has_answered.store(true, Ordering::Relaxed);
+                Poll::Ready(self.has_tls)
+            }))
         }
     }
 
@@ -226,13 +254,17 @@ mod tests {
 
     #[test]
     fn a_greeting_that_is_slow_is_waited_for() {
-        let server = Server::new(Port::Slow, false);
-        server.send(Duration::ZERO).expect("it is only slow");
-        assert_eq!(server.counts(), (1, 1));
-        assert_eq!(server.local.mails().len(), 1);
+        // Whatever the port says by TLS once it has greeted here.
+        for has_tls in [false, true] {
+            let server = Server::new(Port::Slow, has_tls);
+            server.send(Duration::ZERO).expect("it is only slow");
+            assert_eq!(server.counts(), (1, 1));
+            assert_eq!(server.local.mails().len(), 1);
+        }
         // One that is not is never asked.
         let server = Server::new(Port::Slow, true);
         server.asked.store(7, Ordering::Relaxed);
+        server.has_answered.store(true, Ordering::Relaxed);
         server.send(SILENCE).expect("it greets at once");
         assert_eq!(server.counts(), (1, 7));
     }

@@ -47,6 +47,7 @@ mod event;
 mod settle;
 mod standing;
 mod store;
+mod unwritten;
 
 use crate::Failure;
 use crate::failure::{IOERR, TEMPFAIL};
@@ -62,6 +63,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::time::SystemTime;
 use store::{Appender, Store, Trouble};
+use unwritten::Unwritten;
 
 /// A mail, as the journal tells it from others.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -130,42 +132,11 @@ pub(crate) struct Journal<S = File> {
     summary: Summary,
     /// What this run said last of mails that it could not send.
     troubles: BTreeMap<Key, Troubles>,
-    /// What this run knows and could not write, by the mails' names.
-    unwritten: BTreeMap<String, Known>,
-}
-
-/// What is known of a mail that the journal lacks, in recipients.
-#[derive(Default)]
-struct Known {
-    sent: usize,
-    not_sent: usize,
-    maybe: usize,
-}
-
-impl Known {
-    fn add(&mut self, what: &What<'_>) {
-        match what {
-            What::Sent { .. } => self.sent += 1,
-            What::Maybe { .. } => self.maybe += 1,
-            What::Refused { .. } => self.not_sent += 1,
-            What::Failed { recipients, .. } => self.not_sent += recipients.len(),
-            What::Begin { .. } | What::Settled { .. } => {}
-        }
-    }
-
-    /// As the report has it.
-    fn line(&self, name: &str) -> String {
-        let counts = [
-            ("sent to", self.sent),
-            ("not sent to", self.not_sent),
-            ("in doubt for", self.maybe),
-        ];
-        let counts = counts.iter().filter(|(_, count)| *count > 0);
-        let counts: Vec<_> = counts
-            .map(|(what, count)| format!("{what} {count}"))
-            .collect();
-        format!("{name}: {}", counts.join(", "))
-    }
+    unwritten: Unwritten,
+    /// The mails that earlier runs began and of which they said no more, and when the
+    /// last mail was begun.
+    left_open: BTreeSet<Key>,
+    last_begin: String,
 }
 
 /// Of one mail.
@@ -188,8 +159,20 @@ impl Journal {
     /// It can't be opened, is no journal, is one of another version, or is damaged
     /// before its last line.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        let mut options = OpenOptions::new();
-        let opened = options.read(true).append(true).create(true).open(path);
+        Self::by(OpenOptions::new().create(true), path)
+    }
+
+    /// Opens a journal that is there.
+    ///
+    /// # Errors
+    ///
+    /// As of `open`, or it is not there.
+    pub(crate) fn open_existing(path: &Path) -> Result<Self, Failure> {
+        Self::by(&mut OpenOptions::new(), path)
+    }
+
+    fn by(options: &mut OpenOptions, path: &Path) -> Result<Self, Failure> {
+        let opened = options.read(true).append(true).open(path);
         let file = opened.and_then(|file| Ok((file.metadata()?.is_file(), file)));
         let (regular, file) = file.map_err(|error| {
             Failure::no_input(format!(
@@ -212,6 +195,7 @@ impl<S: Store> Journal<S> {
     fn load(mut store: S, file: &str) -> Result<Self, Failure> {
         let file = escape(file);
         let mut mails = Mails::default();
+        let mut last_begin = String::new();
         let (mut good, mut number) = (0, 0);
         let mut reader = BufReader::with_capacity(64 * 1024, &mut store);
         let mut line = Vec::new();
@@ -237,7 +221,13 @@ impl<S: Store> Journal<S> {
             if text != HEADER.as_bytes() {
                 let text = std::str::from_utf8(text).ok();
                 match text.and_then(Event::parse) {
-                    Some(event) if number > 1 => mails.apply(&event),
+                    Some(event) if number > 1 => {
+                        if let What::Begin { .. } = event.what {
+                            last_begin.clear();
+                            last_begin.extend(text.and_then(|text| text.split('\t').next()));
+                        }
+                        mails.apply(&event);
+                    }
                     _ => return Err(not_understood(&file, number, &line)),
                 }
             }
@@ -246,7 +236,7 @@ impl<S: Store> Journal<S> {
                 return Err(too_long(&file));
             }
         };
-        mails.settle();
+        let left_open = mails.settle();
         let summary = Summary {
             earlier: mails.count_sent(),
             journal: file.clone(),
@@ -259,7 +249,9 @@ impl<S: Store> Journal<S> {
             stopped: false,
             summary,
             troubles: BTreeMap::new(),
-            unwritten: BTreeMap::new(),
+            unwritten: Unwritten::default(),
+            left_open,
+            last_begin,
         })
     }
 
@@ -408,8 +400,7 @@ impl<S: Store> Journal<S> {
             summary.maybe += recipients.len() as u64;
             summary.unknown.push(key.name);
         }
-        let unwritten = self.unwritten.iter();
-        summary.unwritten = unwritten.map(|(name, known)| known.line(name)).collect();
+        summary.unwritten = self.unwritten.lines();
         summary
     }
 
@@ -418,8 +409,7 @@ impl<S: Store> Journal<S> {
         let line = self.line(event, now);
         let written = self.appender.append(line.as_bytes());
         if written.is_err() {
-            let known = self.unwritten.entry(event.name.to_owned()).or_default();
-            known.add(&event.what);
+            self.unwritten.add(event);
         }
         self.written(written)
     }

@@ -1,9 +1,10 @@
 //! What a person found out of mails that may have been sent.
 
 use super::event::{Event, What};
-use super::{Journal, Key, Store, Trouble, escape};
+use super::{Journal, Key, Store, Trouble, escape, rfc3339};
 use crate::Failure;
-use std::time::SystemTime;
+use crate::failure::TEMPFAIL;
+use std::time::{Duration, SystemTime};
 
 /// What became of mails that were in doubt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,34 +15,57 @@ pub(crate) struct Settled {
     pub(crate) is_sent: bool,
 }
 
+/// For so long a run may be about a mail that it began.
+const UNDER_WAY: Duration = Duration::from_secs(15 * 60);
+
 impl<S: Store> Journal<S> {
-    /// Writes down what became of mails that may have been sent, and counts them.
+    /// Writes down what became of mails that may have been sent, and counts them for each
+    /// that is said.
     ///
     /// # Errors
     ///
-    /// No such mail is in doubt. The journal could not be written, or another run writes
-    /// it too: what was not written is in doubt as before.
-    pub(crate) fn settle(&mut self, settled: &Settled, now: SystemTime) -> Result<u64, Failure> {
-        let Settled { mail, is_sent } = settled;
-        let name = mail.as_deref().map(escape);
-        let is_meant = |key: &Key| name.as_ref().is_none_or(|name| key.name == *name);
-        let doubts: Vec<_> = self
-            .mails
-            .doubts()
-            .filter(|(key, _)| is_meant(key))
-            .collect();
-        if let (Some(name), true) = (&name, doubts.is_empty()) {
+    /// Nothing was written: no such mail is in doubt, or one that is to be sent may still
+    /// be under way. The journal could not be written, or another run writes it too: what
+    /// was not written is in doubt as before.
+    pub(crate) fn settle(&mut self, all: &[Settled], now: SystemTime) -> Result<Vec<u64>, Failure> {
+        for settled in all {
+            self.check(settled, now)?;
+        }
+        all.iter().map(|settled| self.write(settled, now)).collect()
+    }
+
+    fn check(&self, settled: &Settled, now: SystemTime) -> Result<(), Failure> {
+        let mails: Vec<_> = self.doubts(settled).map(|(key, _)| key).collect();
+        if let (Some(name), true) = (&settled.mail, mails.is_empty()) {
             return Err(Failure::usage(format_args!(
-                "the journal {} has no mail {name} that may have been sent: give a name from the report of a run, or all",
-                self.file
+                "the journal {} has no mail {} that may have been sent: give a name from the report of a run, or all",
+                self.file,
+                escape(name)
             )));
         }
+        // Points in time as they are written stand in the order of time.
+        let is_recent = self.last_begin > rfc3339(now.checked_sub(UNDER_WAY).unwrap_or(now));
+        let open = mails.iter().find(|key| self.left_open.contains(key));
+        match open.filter(|_| is_recent && !settled.is_sent) {
+            Some(Key { name, .. }) => Err(Failure::new(
+                TEMPFAIL,
+                format!(
+                    "a run may still be about to send the mail {name}: wait until none is under way and 15 minutes have passed, then run the same command again"
+                ),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn write(&mut self, settled: &Settled, now: SystemTime) -> Result<u64, Failure> {
+        let doubts: Vec<_> = self.doubts(settled).collect();
         for (key, recipients) in &doubts {
             let recipients = recipients.iter().map(String::as_str).collect();
+            let is_sent = settled.is_sent;
             let event = Event::of(
                 key,
                 What::Settled {
-                    is_sent: *is_sent,
+                    is_sent,
                     recipients,
                 },
             );
@@ -54,5 +78,14 @@ impl<S: Store> Journal<S> {
             self.mails.apply(&event);
         }
         Ok(doubts.len() as u64)
+    }
+
+    /// The mails in doubt that are meant, with the recipients of whom that is so. Names
+    /// are told as they stand in the journal, or as they are.
+    fn doubts(&self, settled: &Settled) -> impl Iterator<Item = (Key, Vec<String>)> {
+        let mail = settled.mail.as_deref();
+        let is_meant =
+            move |key: &Key| mail.is_none_or(|name| key.name == name || key.name == escape(name));
+        self.mails.doubts().filter(move |(key, _)| is_meant(key))
     }
 }

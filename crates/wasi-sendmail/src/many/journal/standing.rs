@@ -2,7 +2,7 @@
 
 use super::Key;
 use super::event::{Event, What};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a mail stands with a recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,13 +74,16 @@ impl Mails {
         standing.copied().unwrap_or(Standing::NotSent)
     }
 
-    /// At the end of the file: what is open is not this run's.
-    pub(super) fn settle(&mut self) {
-        for standing in self.0.values_mut().flat_map(BTreeMap::values_mut) {
-            if *standing == Standing::Open {
+    /// At the end of the file: what is open is not this run's. Gives those mails.
+    pub(super) fn settle(&mut self) -> BTreeSet<Key> {
+        let mut left_open = BTreeSet::new();
+        for (key, mail) in &mut self.0 {
+            for standing in mail.values_mut().filter(|s| **s == Standing::Open) {
                 *standing = Standing::Maybe;
+                left_open.insert(key.clone());
             }
         }
+        left_open
     }
 
     /// The recipients of whom this run has no outcome yet.

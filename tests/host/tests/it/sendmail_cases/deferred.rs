@@ -94,6 +94,18 @@ async fn who_was_refused_for_good_is_not_asked_again_when_others_are() {
 }
 
 #[tokio::test]
+async fn a_mail_that_went_encoded_in_two_attempts_is_one() {
+    let fixture = Fixture::with(greylisting()).await;
+    let bars = mail(0, "grey@test.local, r@test.local") + "10%\r100%\n";
+    fixture.write("out/00.eml", bars);
+    let args = ["--from-dir", "/mails/out", "--tries", "3"];
+    let outcome = fixture.guest(&args).run().await.expect_success();
+    let says = "sent: 2 recipients\nre-encoded: 1 mail, ";
+    assert!(outcome.stdout.starts_with(says), "{}", outcome.stdout);
+    assert_eq!(fixture.settled().await.mails.len(), 2);
+}
+
+#[tokio::test]
 async fn a_run_that_is_killed_while_mails_wait_leaves_them_not_sent() {
     let greylists = Arc::new(AtomicBool::new(true));
     let still = Arc::clone(&greylists);
@@ -173,7 +185,11 @@ async fn a_mail_that_changed_while_it_waited_is_left_to_the_next_run() {
     .await;
     let args = ["--from-dir", "/w", "--tries", "2"];
     let outcome = fixture.guest(&args).folder(folder.path(), "/w").run().await;
-    expect(&outcome, 69, &["failed: 1 mail, not sent"]);
+    expect(
+        &outcome,
+        75,
+        &["run the same command again", "failed: 1 mail, not sent"],
+    );
     let journal = std::fs::read_to_string(folder.path().join("wasi-sendmail.journal")).unwrap();
     assert!(
         journal.contains("\tthe mail was changed while it waited"),

@@ -2,6 +2,7 @@
 
 mod outcomes;
 mod properties;
+mod settled;
 mod trouble;
 
 use super::*;

@@ -225,31 +225,14 @@ fn what_is_known_and_could_not_be_written_is_named() {
     assert!(journal.record(&one, "c@d", REFUSED, NOW).is_err());
     assert!(journal.record(&two, "a@b", MAYBE, NOW).is_err());
     assert!(journal.record_failure(&two, "no", NOW).is_err());
+    // One that can't be begun needs no word.
+    let broken = key("3.eml");
+    assert!(journal.record_failure(&broken, "no From", NOW).is_err());
     let expected = [
         "1.eml: sent to 1, not sent to 1",
         "2.eml: not sent to 2, in doubt for 1",
     ];
     assert_eq!(journal.summary().unwritten, expected);
-    let mut later = disk.journal();
+    let later = disk.journal();
     assert_eq!(later.summary().unknown, ["1.eml", "2.eml"]);
-    // A full disk settles nothing.
-    let all = Settled {
-        mail: None,
-        is_sent: true,
-    };
-    assert_eq!(later.settle(&all, NOW).unwrap_err().exit_code(), 74);
-    assert_eq!(later.summary().unknown, ["1.eml", "2.eml"]);
-}
-
-#[test]
-fn nothing_is_settled_beside_a_run() {
-    let disk = killed_after(&["a@b"], &[]);
-    let (mut run, mut other) = (disk.journal(), disk.journal());
-    run.begin(&key("2.eml"), &["a@b"], NOW).unwrap();
-    let all = Settled {
-        mail: None,
-        is_sent: false,
-    };
-    assert_eq!(other.settle(&all, NOW).unwrap_err().exit_code(), 75);
-    assert_eq!(to_send(&disk.journal(), "1.eml", &["a@b"]), [0; 0]);
 }
