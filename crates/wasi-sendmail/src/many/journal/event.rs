@@ -76,6 +76,14 @@ impl<'a> Event<'a> {
         }
     }
 
+    /// The mail that it is about.
+    pub(super) fn key(&self) -> Key {
+        Key {
+            name: self.name.to_owned(),
+            fingerprint: self.fingerprint.to_owned(),
+        }
+    }
+
     /// With its end.
     pub(super) fn line(&self, time: &str) -> String {
         let (what, rest) = match &self.what {

@@ -133,10 +133,9 @@ pub(crate) struct Journal<S = File> {
     /// What this run said last of mails that it could not send.
     troubles: BTreeMap<Key, Troubles>,
     unwritten: Unwritten,
-    /// The mails that earlier runs began and of which they said no more, and when the
-    /// last mail was begun.
-    left_open: BTreeSet<Key>,
-    last_begin: String,
+    /// The mails that earlier runs began and of which they said no more, with when that
+    /// was.
+    left_open: BTreeMap<Key, String>,
 }
 
 /// Of one mail.
@@ -195,7 +194,7 @@ impl<S: Store> Journal<S> {
     fn load(mut store: S, file: &str) -> Result<Self, Failure> {
         let file = escape(file);
         let mut mails = Mails::default();
-        let mut last_begin = String::new();
+        let mut begun = BTreeMap::new();
         let (mut good, mut number) = (0, 0);
         let mut reader = BufReader::with_capacity(64 * 1024, &mut store);
         let mut line = Vec::new();
@@ -222,9 +221,9 @@ impl<S: Store> Journal<S> {
                 let text = std::str::from_utf8(text).ok();
                 match text.and_then(Event::parse) {
                     Some(event) if number > 1 => {
-                        if let What::Begin { .. } = event.what {
-                            last_begin.clear();
-                            last_begin.extend(text.and_then(|text| text.split('\t').next()));
+                        if let (What::Begin { .. }, Some(text)) = (&event.what, text) {
+                            let (time, _) = text.split_once('\t').unwrap_or_default();
+                            begun.insert(event.key(), time.to_owned());
                         }
                         mails.apply(&event);
                     }
@@ -237,6 +236,7 @@ impl<S: Store> Journal<S> {
             }
         };
         let left_open = mails.settle();
+        begun.retain(|key, _| left_open.contains(key));
         let summary = Summary {
             earlier: mails.count_sent(),
             journal: file.clone(),
@@ -250,8 +250,7 @@ impl<S: Store> Journal<S> {
             summary,
             troubles: BTreeMap::new(),
             unwritten: Unwritten::default(),
-            left_open,
-            last_begin,
+            left_open: begun,
         })
     }
 

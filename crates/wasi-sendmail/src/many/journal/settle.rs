@@ -44,9 +44,9 @@ impl<S: Store> Journal<S> {
             )));
         }
         // Points in time as they are written stand in the order of time.
-        let is_recent = self.last_begin > rfc3339(now.checked_sub(UNDER_WAY).unwrap_or(now));
-        let open = mails.iter().find(|key| self.left_open.contains(key));
-        match open.filter(|_| is_recent && !settled.is_sent) {
+        let since = rfc3339(now.checked_sub(UNDER_WAY).unwrap_or(now));
+        let begun = |key: &&Key| self.left_open.get(key).is_some_and(|begun| *begun > since);
+        match mails.iter().find(begun).filter(|_| !settled.is_sent) {
             Some(Key { name, .. }) => Err(Failure::new(
                 TEMPFAIL,
                 format!(

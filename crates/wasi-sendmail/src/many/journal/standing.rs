@@ -25,11 +25,7 @@ pub(super) struct Mails(BTreeMap<Key, BTreeMap<String, Standing>>);
 impl Mails {
     /// Learns from the next event of the file.
     pub(super) fn apply(&mut self, event: &Event<'_>) {
-        let key = Key {
-            name: event.name.to_owned(),
-            fingerprint: event.fingerprint.to_owned(),
-        };
-        let mail = self.0.entry(key).or_default();
+        let mail = self.0.entry(event.key()).or_default();
         match &event.what {
             What::Begin { recipients } => {
                 for recipient in recipients {
