@@ -136,12 +136,13 @@ pub(crate) fn prepare(
     // In the user's lines, before others are added in front.
     let wrong_line = Body::bytes(&raw).form(form).check().err();
     let content = if flags.raw {
-        remove_secrets(&mut raw);
-        raw
+        let cut = remove_secrets(&mut raw);
+        cut.map(|()| raw)
     } else {
         let sender = envelope.sender().or(of_header.as_ref());
         complete_header(raw, sender, flags.full_name.as_deref(), now)
     };
+    let content = content.map_err(|error| Failure::data(error.to_string()))?;
     let wrong = |wrong| Failure::data(wrong_line.unwrap_or(wrong).to_string());
     let reencoded = Body::bytes(&content).form(form).reencoded();
     let reencoded = reencoded.map_err(wrong)?;

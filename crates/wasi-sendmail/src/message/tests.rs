@@ -270,7 +270,26 @@ fn a_missing_or_unreadable_envelope_is_said() {
             "no recipient: name one",
         ),
         ("To: a@b.example\n\nbody", &["-t"], 64, "no sender"),
-        ("just text", &["-t"], 64, "no sender"),
+        ("just text", &["-t"], 65, "line 1 of the mail is no field"),
+        ("just text", &["a@b.example"], 64, "no sender"),
+        (
+            "From: me@x.example\njust text\n",
+            &["a@b.example"],
+            65,
+            "line 2 of the mail is no field",
+        ),
+        (
+            "From: me@x.example\nBcc: a@b.example\nc@d.example\n",
+            &["-f", "me@x.example", "a@b.example"],
+            65,
+            "line 3 of the mail is no field",
+        ),
+        (
+            "123\nBcc: a@b.example\n\n",
+            &["-f", "me@x.example", "--raw", "a@b.example"],
+            65,
+            "line 2 of the mail reads as a Bcc field",
+        ),
         (
             "From: me@x.example\nTo: a@b c@d\n\nbody",
             &["-t"],

@@ -48,22 +48,25 @@ pub(super) fn parse_list(list: &str, domain: Option<&str>) -> Result<List, Wrong
             ':' if entry.angle.is_none() => entry = Entry::default(),
             ';' => parser.end(std::mem::take(&mut entry))?,
             '<' if entry.angle.is_none() => entry.angle = Some(parser.angle()?),
-            '(' => parser.comment()?,
-            c if c.is_ascii_whitespace() => entry.gap = true,
+            '(' => {
+                parser.comment()?;
+                entry.words.gap = true;
+            }
+            c if c.is_ascii_whitespace() => entry.words.gap = true,
             _ if entry.angle.is_some() => {
                 return Err("has something between > and the next comma".into());
             }
             '"' => {
                 let text = parser.quoted()?;
-                entry.push(&text, parser.at);
+                entry.words.push(&text, parser.at);
             }
             '[' => {
                 let text = parser.literal()?;
-                entry.push(&text, parser.at);
+                entry.words.push(&text, parser.at);
             }
             c => {
                 entry.is_address |= c == '@';
-                entry.push(c.encode_utf8(&mut [0; 4]), parser.at);
+                entry.words.push(c.encode_utf8(&mut [0; 4]), parser.at);
             }
         }
     }
@@ -71,15 +74,23 @@ pub(super) fn parse_list(list: &str, domain: Option<&str>) -> Result<List, Wrong
     Ok(parser.found)
 }
 
-/// A text, and where in the list it ends.
+/// A text without its white space and comments.
 #[derive(Default)]
 struct Text {
     text: String,
+    /// Where in the list it ends.
     end: usize,
+    /// White space or a comment came last.
+    gap: bool,
+    /// It is several words, which no address is: those stand around its dots and its `@`.
+    several: bool,
 }
 
 impl Text {
     fn push(&mut self, text: &str, end: usize) {
+        let joins = |c: Option<char>| matches!(c, Some('.' | '@'));
+        let apart = !joins(self.text.chars().last()) && !joins(text.chars().next());
+        self.several |= std::mem::take(&mut self.gap) && !self.text.is_empty() && apart;
         self.text.push_str(text);
         self.end = end;
     }
@@ -91,22 +102,8 @@ struct Entry {
     /// The address, or the words before an angle address.
     words: Text,
     angle: Option<Text>,
-    /// White space came after `words`.
-    gap: bool,
-    /// `words` is several, which no address is.
-    several: bool,
     /// `words` has an `@` outside quotation marks.
     is_address: bool,
-}
-
-impl Entry {
-    fn push(&mut self, text: &str, end: usize) {
-        let before = &self.words.text;
-        let joins = |s: Option<char>| matches!(s, Some('.' | '@'));
-        let apart = !joins(before.chars().last()) && !joins(text.chars().next());
-        self.several |= std::mem::take(&mut self.gap) && !before.is_empty() && apart;
-        self.words.push(text, end);
-    }
 }
 
 struct Parser<'a> {
@@ -125,10 +122,13 @@ impl Parser<'_> {
     }
 
     fn end(&mut self, entry: Entry) -> Result<(), Wrong> {
-        let Text { mut text, end } = match entry.angle {
+        let Text { mut text, end, .. } = match entry.angle {
+            Some(address) if address.several => {
+                return Err("has white space or a comment within an address".into());
+            }
             Some(address) => address,
             None if entry.words.text.is_empty() => return Ok(()),
-            None if entry.several => {
+            None if entry.words.several => {
                 return Err("has words without an address in <> or without a comma".into());
             }
             None => entry.words,
@@ -157,8 +157,11 @@ impl Parser<'_> {
                     let text = self.quoted()?;
                     address.push(&text, self.at);
                 }
-                '(' => self.comment()?,
-                c if c.is_ascii_whitespace() => {}
+                '(' => {
+                    self.comment()?;
+                    address.gap = true;
+                }
+                c if c.is_ascii_whitespace() => address.gap = true,
                 c => address.push(c.encode_utf8(&mut [0; 4]), self.at),
             }
         }
@@ -229,6 +232,7 @@ mod tests {
             ("undisclosed-recipients:;", &[]),
             ("\"odd, local\"@b", &["\"odd, local\"@b"]),
             ("a (one (two) \\) three) @ b", &["a@b"]),
+            ("Ann (x) <(y) a . b (z) @ (c) d . e (f) > (g)", &["a.b@d.e"]),
             ("=?utf-8?q?J=C3=B6?= <j@d>", &["j@d"]),
             ("a@[192.0.2.1]", &["a@[192.0.2.1]"]),
             (
@@ -266,6 +270,14 @@ mod tests {
             "mailto:a@b: c@d",
             "a@[192.0.2.1",
             "j\u{1a}@b",
+            "<al ice@b>",
+            "<al\t(x) ice@b>",
+            "<a@b.ex ample>",
+            "jo(x)hn@b",
+            "<jo(x)hn@b>",
+            "a@b.example(x)org",
+            "a@b (x) org",
+            "\"a\" \"b\"@c",
         ] {
             assert!(parse_list(list, None).is_err(), "{list}");
         }

@@ -1,7 +1,7 @@
 //! What a mail has to have and a submitter may add.
 
 use super::header::{has_field, has_header, remove_secrets};
-use super::random;
+use super::{MailerError, random};
 use mail_builder::headers::Header as _;
 use mail_builder::headers::address::EmailAddress;
 use mail_builder::headers::date::Date;
@@ -16,15 +16,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Like [`Message::new`](super::Message::new) it takes the `Bcc` fields out: read
 /// [`HeaderAddresses`](super::HeaderAddresses) first.
 ///
+/// # Errors
+///
+/// As of [`remove_secrets`](super::remove_secrets).
+///
 /// Source: RFC 6409 section 8; RFC 5322 sections 3.6.1, 3.6.2 and 3.6.4.
-#[must_use]
 pub fn complete_header(
     mut mail: Vec<u8>,
     sender: Option<&Address>,
     name: Option<&str>,
     now: SystemTime,
-) -> Vec<u8> {
-    remove_secrets(&mut mail);
+) -> Result<Vec<u8>, MailerError> {
+    remove_secrets(&mut mail)?;
     let mut added = Vec::new();
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     if !has_field(&mail, "date") {
@@ -45,7 +48,7 @@ pub fn complete_header(
         added.extend(b"\r\n");
     }
     mail.splice(..0, added);
-    mail
+    Ok(mail)
 }
 
 fn push(header: &mut Vec<u8>, name: &str, value: &str) {
@@ -80,6 +83,7 @@ mod tests {
         let now = UNIX_EPOCH + Duration::from_secs(1_795_687_445);
         let sender = Address::new(sender).expect("an address");
         let mail = complete_header(mail.into(), Some(&sender), name, now);
+        let mail = mail.expect("a mail");
         String::from_utf8(mail).expect("text")
     }
 

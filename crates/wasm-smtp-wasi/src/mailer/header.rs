@@ -29,6 +29,8 @@ pub struct HeaderAddresses<'a> {
     /// It was sent again.
     resent: bool,
     domain: Option<&'a str>,
+    /// Otherwise it is all text.
+    has_header: bool,
 }
 
 impl<'a> HeaderAddresses<'a> {
@@ -36,10 +38,15 @@ impl<'a> HeaderAddresses<'a> {
     ///
     /// # Errors
     ///
-    /// A line that is no field, by which recipients could be hidden:
+    /// A line that is no field after one that is, and in front of the first empty line:
     /// [`MailerErrorKind::Message`](super::MailerErrorKind::Message).
     pub fn read(mail: &'a [u8]) -> Result<Self, MailerError> {
-        let mut fields = all_fields(mail)?;
+        let mut read = Fields::new(mail);
+        let mut fields: Vec<_> = read.by_ref().collect();
+        let broken = read.broken();
+        if let (Some(at), false) = (broken, fields.is_empty()) {
+            return Err(no_field(mail, at));
+        }
         let block = topmost_block(&fields);
         let resent = fields[block.clone()]
             .iter()
@@ -47,11 +54,11 @@ impl<'a> HeaderAddresses<'a> {
         if resent {
             fields = fields.drain(block).collect();
         }
-        let domain = None;
         Ok(Self {
             fields,
             resent,
-            domain,
+            domain: None,
+            has_header: broken.is_none(),
         })
     }
 
@@ -62,7 +69,7 @@ impl<'a> HeaderAddresses<'a> {
         self
     }
 
-    /// Of `Sender`, or else the first of `From`.
+    /// Of `Sender`, or else the first of `From`. A mail that begins with text has none.
     ///
     /// # Errors
     ///
@@ -87,8 +94,12 @@ impl<'a> HeaderAddresses<'a> {
     /// # Errors
     ///
     /// A field that can't be read whole, so that no recipient is lost without a
-    /// word: [`MailerErrorKind::Message`](super::MailerErrorKind::Message).
+    /// word, or a mail that begins with text:
+    /// [`MailerErrorKind::Message`](super::MailerErrorKind::Message).
     pub fn recipients(&self) -> Result<Vec<Address>, MailerError> {
+        if !self.has_header {
+            return Err(no_field(&[], 0));
+        }
         let names = match self.resent {
             true => &RECIPIENTS[3..],
             false => &RECIPIENTS[..3],
@@ -116,27 +127,16 @@ fn topmost_block(fields: &[Field<'_>]) -> Range<usize> {
     start..start + block.count()
 }
 
-/// The fields of a mail from which addresses are taken.
-///
-/// # Errors
-///
-/// A line that is no field, by which some end the header and others do not, and
-/// which hides recipients from the former.
-fn all_fields(mail: &[u8]) -> Result<Vec<Field<'_>>, MailerError> {
-    let mut fields = Fields::new(mail);
-    let all: Vec<_> = fields.by_ref().collect();
-    let named = |field: &Field<'_>| field.is(&SENDERS) || field.is(&RECIPIENTS);
-    let cut = all.last().filter(|field| named(field) && field.goes_on());
-    let mut broken = cut.filter(|_| fields.skip_line()).map(|field| field.label);
-    while broken.is_none() && fields.skip_line() {
-        broken = fields.by_ref().find(named).map(|field| field.label);
-    }
-    match broken {
-        None => Ok(all),
-        Some(label) => Err(MailerError::message(format!(
-            "the mail's header has a line that is no field at its {label} field: begin what goes on with a space",
-        ))),
-    }
+/// Says where the header is none.
+fn no_field(mail: &[u8], at: usize) -> MailerError {
+    MailerError::message(format!(
+        "line {} of the mail is no field of its header: begin what goes on with a space, and put an empty line in front of the text",
+        line_number(mail, at)
+    ))
+}
+
+fn line_number(mail: &[u8], at: usize) -> usize {
+    mail[..at].iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
 /// Reads a list of addresses as it stands in a header: names, groups and comments
@@ -177,29 +177,67 @@ impl std::fmt::Debug for HeaderAddresses<'_> {
     }
 }
 
-/// Takes out of a mail what must not leave, as sending it does: the Bcc fields, and what stands in front of the
-/// header: the line by which mailboxes part their mails, which is no part of them
-/// (RFC 4155), and a byte order mark.
+/// Takes out of a mail what must not leave, as sending it does: the `Bcc` fields, and what
+/// stands in front of the header: the line by which mailboxes part their mails, which is
+/// no part of them (RFC 4155), and a byte order mark.
 ///
-/// A line that is no field ends the header for some; for others it goes on to the
-/// first empty line, and so does this.
-pub fn remove_secrets(mail: &mut Vec<u8>) {
+/// # Errors
+///
+/// [`MailerErrorKind::Message`](super::MailerErrorKind::Message), and the mail is as it
+/// was: it has a `Bcc` field and a line in front of its first empty one that is no field,
+/// which may be part of a list; or a line there reads as `Bcc` to a person and is no such
+/// field.
+pub fn remove_secrets(mail: &mut Vec<u8>) -> Result<(), MailerError> {
     let mut fields = Fields::new(mail);
-    let mut places: Vec<_> = std::iter::once(0..fields.at).collect();
-    loop {
-        let bcc = |field: &Field<'_>| field.is(&["bcc", "resent-bcc"]);
-        places.extend(fields.by_ref().filter(bcc).map(|field| field.place));
-        let from = fields.at;
-        if !fields.skip_line() {
-            break;
-        }
-        // A list that goes on without a space in front.
-        let list = places.last().filter(|place| place.end == from);
-        if list.is_some_and(|place| has_more(&mail[place.clone()])) {
-            places.push(from..fields.at);
-        }
+    let front = fields.at;
+    let mut places: Vec<_> = std::iter::once(0..front).collect();
+    let bcc = |field: &Field<'_>| field.is(&["bcc", "resent-bcc"]);
+    places.extend(fields.by_ref().filter(bcc).map(|field| field.place));
+    let hidden = hidden_bcc(mail, &places);
+    let broken = fields.broken().filter(|at| *at > front);
+    if let (Some(at), true) = (broken, hidden.is_some() || places.len() > 1) {
+        return Err(no_field(mail, at));
+    }
+    if let Some(at) = hidden {
+        return Err(MailerError::message(format!(
+            "line {} of the mail reads as a Bcc field, but is none: begin it with Bcc, within the header, or put an empty line in front of the text",
+            line_number(mail, at)
+        )));
     }
     cut(mail, &places);
+    Ok(())
+}
+
+/// Where a line in front of the first empty one reads as Bcc, and is in none of the
+/// places, which are in order.
+fn hidden_bcc(mail: &[u8], places: &[Range<usize>]) -> Option<usize> {
+    let mut places = places.iter().peekable();
+    let mut at = 0;
+    for line in mail.split_inclusive(|byte| *byte == b'\n') {
+        if is_empty(line) {
+            return None;
+        }
+        while places.next_if(|place| place.end <= at).is_some() {}
+        let is_taken = places.peek().is_some_and(|place| place.contains(&at));
+        // For some readers a CR ends a line.
+        let mut lines = std::iter::once(line).chain(line.split(|byte| *byte == b'\r'));
+        if !is_taken && lines.any(reads_as_bcc) {
+            return Some(at);
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// Whether a person takes the line for a Bcc field: white space and what can't be seen
+/// put aside.
+fn reads_as_bcc(line: &[u8]) -> bool {
+    let Some(colon) = line.iter().position(|byte| *byte == b':') else {
+        return false;
+    };
+    let seen = line[..colon].iter().filter(|byte| byte.is_ascii_graphic());
+    let seen = seen.map(u8::to_ascii_lowercase);
+    seen.clone().eq(*b"bcc") || seen.eq(*b"resent-bcc")
 }
 
 /// Takes places, which are in order, out.
@@ -214,11 +252,6 @@ fn cut(mail: &mut Vec<u8>, places: &[Range<usize>]) {
     mail.truncate(kept);
 }
 
-/// Whether a list of addresses ends by a comma.
-fn has_more(list: &[u8]) -> bool {
-    list.trim_ascii_end().ends_with(b",")
-}
-
 /// Whether the header has a field of this name.
 pub(super) fn has_field(mail: &[u8], name: &str) -> bool {
     Fields::new(mail).any(|field| field.is(&[name]))
@@ -231,14 +264,13 @@ pub(super) fn has_header(mail: &[u8]) -> bool {
     rest.starts_with(b"\n") || rest.starts_with(b"\r\n") || fields.next().is_some()
 }
 
-/// Looks for a header's end as the mail comes, at each byte once.
+/// Looks for the first empty line as the mail comes, at each byte once.
 #[derive(Default)]
 pub(super) struct HeaderEnd {
     /// Where the line begins that is not whole yet.
     line: usize,
     /// Up to where it was looked through.
     seen: usize,
-    has_fields: bool,
 }
 
 impl HeaderEnd {
@@ -249,14 +281,9 @@ impl HeaderEnd {
             .position(|byte| *byte == b'\n')
         {
             let line = &beginning[self.line..=self.seen + len];
-            let line = match self.line {
-                0 => line.strip_prefix(MARK).unwrap_or(line),
-                _ => line,
-            };
             self.seen += len + 1;
             self.line = self.seen;
-            self.has_fields |= colon(line).is_some();
-            if is_empty(line) || !(self.has_fields || is_separator(line)) {
+            if is_empty(line) {
                 return true;
             }
         }
@@ -303,11 +330,6 @@ impl Field<'_> {
             .any(|name| self.label.eq_ignore_ascii_case(name))
     }
 
-    /// Whether its list goes on behind it.
-    fn goes_on(&self) -> bool {
-        has_more(self.value)
-    }
-
     fn list(&self, domain: Option<&str>) -> Result<List, MailerError> {
         // Octets that are no UTF-8 can't be in an address. A control character in the
         // place of each makes it one that is none, and moves nothing.
@@ -349,14 +371,9 @@ impl<'a> Fields<'a> {
         &self.mail[self.at..self.line_end(self.at)]
     }
 
-    /// Passes over a line of the header that is no field, with those that go on with
-    /// it; false when the header ends here, or there is none.
-    fn skip_line(&mut self) -> bool {
-        if self.at == 0 || is_empty(self.line()) {
-            return false;
-        }
-        self.at = self.folded_end(self.at);
-        true
+    /// Where the header ends with a line that is no field.
+    fn broken(&self) -> Option<usize> {
+        (!is_empty(self.line())).then_some(self.at)
     }
 
     /// Where the line that begins at `from`, and those that go on with it, end.

@@ -23,6 +23,8 @@ pub struct Message {
     pub(super) envelope: Envelope,
     content: Content,
     form: Form,
+    /// Why it can't be sent.
+    wrong: Option<String>,
     pub(super) listener: Option<Listener>,
     pub(super) deferred: Option<Deferred>,
 }
@@ -39,12 +41,17 @@ type Reader = Box<dyn AsyncRead + Send + Unpin>;
 const READ_LEN: usize = 8 * 1024;
 
 impl Message {
-    /// A mail in memory for the recipients of `envelope`.
+    /// A mail in memory for the recipients of `envelope`. One from which
+    /// [`remove_secrets`](super::remove_secrets) can't take the `Bcc` fields fails when it
+    /// is sent.
     #[must_use]
     pub fn new(envelope: Envelope, mail: impl Into<Vec<u8>>) -> Self {
         let mut mail = mail.into();
-        header::remove_secrets(&mut mail);
-        Self::with(envelope, Content::Bytes(mail))
+        let cut = header::remove_secrets(&mut mail);
+        Self {
+            wrong: cut.err().map(|wrong| wrong.to_string()),
+            ..Self::with(envelope, Content::Bytes(mail))
+        }
     }
 
     /// A mail in memory that goes to whom its header names: from `Sender` or else
@@ -73,7 +80,7 @@ impl Message {
     ) -> Result<Self, MailerError> {
         let mut pieces = Pieces::read(Box::new(reader)).await?;
         let envelope = envelope_of(&pieces.head)?;
-        header::remove_secrets(&mut pieces.head);
+        header::remove_secrets(&mut pieces.head)?;
         Ok(Self::with(envelope, Content::Read(pieces)))
     }
 
@@ -95,6 +102,7 @@ impl Message {
             envelope,
             content,
             form: Form::default(),
+            wrong: None,
             listener: None,
             deferred: None,
         }
@@ -148,6 +156,9 @@ impl Message {
                 "the envelope has no recipients: add one",
             ));
         }
+        if let Some(wrong) = &self.wrong {
+            return Err(MailerError::message(wrong.clone()));
+        }
         match &self.content {
             Content::Bytes(bytes) => {
                 let body = Body::bytes(bytes).form(self.form);
@@ -177,7 +188,7 @@ impl Message {
             Content::Open(open) => {
                 let reader = open().map_err(read_error)?;
                 let mut pieces = Pieces::read(reader).await?;
-                header::remove_secrets(&mut pieces.head);
+                header::remove_secrets(&mut pieces.head)?;
                 Body::stream(pieces)
             }
         };

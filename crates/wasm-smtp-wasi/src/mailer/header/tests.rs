@@ -38,7 +38,8 @@ fn the_header_names_sender_and_recipients() {
         (sender.as_deref(), recipients.len()),
         (Some("e@f.example"), 0)
     );
-    assert_eq!(read("no header at all"), (None, Vec::new()));
+    assert_eq!(read(""), (None, Vec::new()));
+    assert_eq!(read("\nno header at all"), (None, Vec::new()));
 }
 
 #[test]
@@ -92,11 +93,11 @@ fn sender_and_recipients_are_read_apart() {
 #[test]
 fn bcc_goes_with_all_its_lines_and_nothing_else() {
     let mut mail = format!("RESENT-BCC: x@y.example\r\n{MAIL}").into_bytes();
-    remove_secrets(&mut mail);
+    remove_secrets(&mut mail).expect("a header");
     let without = MAIL.replace("Bcc : hidden@e.example,\n a@b.example\n", "");
     assert_eq!(String::from_utf8(mail).unwrap(), without);
     let mut mail = format!("From me@x.example Thu Nov 26 2026\n{MAIL}").into_bytes();
-    remove_secrets(&mut mail);
+    remove_secrets(&mut mail).expect("a header");
     assert_eq!(String::from_utf8(mail).unwrap(), without);
 }
 
@@ -110,7 +111,7 @@ fn what_stands_in_front_of_the_header_is_no_part_of_it() {
         let mail = format!("{front}{MAIL}");
         assert_eq!(read(&mail).1.len(), 3);
         let mut mail = mail.into_bytes();
-        remove_secrets(&mut mail);
+        remove_secrets(&mut mail).expect("a header");
         assert_eq!(String::from_utf8(mail).unwrap(), rest);
     }
     // Nor is every line that begins like one a line between mails.
@@ -119,38 +120,126 @@ fn what_stands_in_front_of_the_header_is_no_part_of_it() {
         "From what I know,\nall is well.\n",
         "From what I know\n\nall is well.\n",
         "\u{feff}text\n",
-        "Hello,\nBcc: is what I use\n",
+        "Hello,\n\nBcc: is what I use\n",
     ] {
         let mut mail = text.to_owned().into_bytes();
-        remove_secrets(&mut mail);
+        remove_secrets(&mut mail).expect("a header");
         assert_eq!(String::from_utf8(mail).unwrap(), text);
     }
     let (sender, _) = read("From : me@x.example\n\n");
     assert_eq!(sender.as_deref(), Some("me@x.example"));
 }
 
+fn refusal(mail: &str) -> String {
+    let mut mail = mail.as_bytes().to_vec();
+    let before = mail.clone();
+    let refused = remove_secrets(&mut mail).expect_err("something would leave");
+    assert_eq!(mail, before);
+    refused.to_string()
+}
+
+/// RFC 5322 section 2.2: each line of a header is a field, or goes on with one.
 #[test]
 fn a_line_that_is_no_field_hides_no_bcc_and_no_recipient() {
-    for (mail, rest) in [
+    for (mail, line) in [
+        ("To: a@b,\nc@d\nBcc: e@f\n\nBcc: text\n", 2),
         (
-            "To: a@b,\nc@d\nBcc: e@f\n\nBcc: text\n",
-            "To: a@b,\nc@d\n\nBcc: text\n",
+            "To: a@b\r\nBcc: e@f,\r\ng@h,\r\n i@j\r\nSubject: s\r\n\r\n",
+            3,
         ),
-        (
-            "To: a@b\r\nBcc: e@f,\r\ng@h,\r\n i@j,\r\nk@l\r\nSubject: s\r\n\r\n",
-            "To: a@b\r\nSubject: s\r\n\r\n",
-        ),
-        ("To: a@b\nx y\n z\nBcc: e@f", "To: a@b\nx y\n z\n"),
+        ("To: a@b\nBcc: e@f\nhidden@c\nSubject: s\n\n", 3),
+        ("Bcc: friends: a@b,\n c@d;\ne@f;\n\n", 3),
+        ("To: x@y\nBcc: Ann Other\n<hidden@c>\n\n", 3),
+        ("Bcc: a@b\n: c@d\n\n", 2),
+        ("Bcc: a@b\n\u{a0}c@d\n\n", 2),
+        ("From x\nBcc: a@b\nhidden@c", 3),
+        ("\u{feff}Bcc: a@b\nhidden@c\n", 2),
     ] {
-        let error = HeaderAddresses::read(mail.as_bytes()).unwrap_err();
-        assert!(error.to_string().contains("no field"), "{error}");
-        let mut mail = mail.to_owned().into_bytes();
-        remove_secrets(&mut mail);
-        assert_eq!(String::from_utf8(mail).unwrap(), rest);
+        for mail in [mail, &mail.replace("\r\n", "\n").replace('\n', "\r\n")] {
+            let error = HeaderAddresses::read(mail.as_bytes()).expect_err(mail);
+            let expected = format!("line {line} of the mail is no field of its header: ");
+            assert!(error.to_string().starts_with(&expected), "{error}");
+            let why = refusal(mail);
+            assert!(why.starts_with(&format!("line {line} ")), "{mail}: {why}");
+        }
     }
-    // Without the empty line in front of the text it is a mail all the same.
-    let (_, recipients) = read("To: a@b.example\nno field\nX-To: x\n\nTo: c@d.example\n");
-    assert_eq!(recipients, ["a@b.example"]);
+    // Where nothing is taken out or read it is a mail all the same, as Postfix has it.
+    let mail = "To: a@b.example\nno field\nX-To: x\n\nTo: c@d.example\n";
+    let mut same = mail.as_bytes().to_vec();
+    remove_secrets(&mut same).expect("it has no secrets");
+    assert_eq!(same, mail.as_bytes());
+    assert!(HeaderAddresses::read(mail.as_bytes()).is_err());
+}
+
+/// What a person sees as Bcc goes to nobody who is not meant to see it.
+#[test]
+fn a_bcc_that_is_seen_as_none_does_not_leave() {
+    for (front, line) in [
+        ("1234\n", 3),
+        (" ", 2),
+        ("\u{feff}\u{feff}", 2),
+        ("FROM a@b Mon Nov 30 2026\n", 3),
+        ("From x\nfrom a\n", 4),
+        ("\n", 0),
+    ] {
+        let mail = format!("{front}To: a@b\nBcc: hidden@c\n\ntext\n");
+        match line {
+            0 => remove_secrets(&mut mail.into_bytes()).expect("it is text"),
+            _ => {
+                let expected = format!("line {line} of the mail reads as a Bcc field");
+                assert!(refusal(&mail).starts_with(&expected), "{mail}");
+            }
+        }
+    }
+    for bcc in [
+        "\u{200b}Bcc: ",
+        "B\u{ad}cc: ",
+        "Bcc\u{a0}: ",
+        "B c c : ",
+        "\tBCC:",
+        "resent-bcc\u{2060}:",
+        "X: a\rBcc: ",
+        "B\rcc\r:",
+    ] {
+        for mail in [
+            format!("To: a@b\n{bcc}hidden@c\n\n"),
+            format!("{bcc}hidden@c\n"),
+            format!("Bcc: c@d\nTo: a@b\n{bcc}hidden@c"),
+        ] {
+            assert!(refusal(&mail).starts_with("line "), "{mail:?}");
+        }
+    }
+    for mail in [
+        "X-Bcc: a\nSubject: Bcc is what I use\n b c\n\nBcc: text\n",
+        "Hello,\n>Bcc: a@b\n",
+    ] {
+        let mut same = mail.as_bytes().to_vec();
+        remove_secrets(&mut same).expect("nothing reads so");
+        assert_eq!(same, mail.as_bytes());
+    }
+    // One over several lines goes whole, whatever stands in them.
+    let mut mail = b"Bcc: a@b,\n Bcc: c@d\n\tBcc:\nTo: x@y\n\n".to_vec();
+    remove_secrets(&mut mail).expect("a field");
+    assert_eq!(mail, b"To: x@y\n\n");
+}
+
+#[test]
+fn a_mail_that_begins_with_text_names_no_sender_and_no_recipient() {
+    for mail in [
+        "no header at all",
+        "no header\nTo: a@b.example\n\n",
+        " To: a@b\n",
+    ] {
+        let read = HeaderAddresses::read(mail.as_bytes()).expect("it is text");
+        assert_eq!(read.sender().expect("none"), None);
+        let error = read.recipients().expect_err("no recipients");
+        assert!(
+            error
+                .to_string()
+                .starts_with("line 1 of the mail is no field"),
+            "{error}"
+        );
+    }
 }
 
 #[test]
@@ -164,7 +253,7 @@ fn each_recipient_is_named_once_however_many_there_are() {
     let start = std::time::Instant::now();
     assert_eq!(read(&mail).1.len(), 40_000);
     let mut mail = mail.into_bytes();
-    remove_secrets(&mut mail);
+    remove_secrets(&mut mail).expect("a header");
     assert!(mail.starts_with(b"Subject"));
     let mut end = HeaderEnd::default();
     let long = "x: ".to_owned() + &"x".repeat(MAX_LEN);
@@ -183,12 +272,11 @@ fn a_header_is_whole_once_the_line_behind_it_is() {
     for (beginning, whole) in [
         ("To: a@b.example\nno field\n", false),
         ("To: a@b.example\nno field\n\r\n", true),
-        ("no field\n", true),
-        ("no fie", false),
+        ("no field\nTo: a@b\n", false),
         ("From a@b Thu\n", false),
-        ("From a@b Thu\nno field\n", true),
         ("\u{feff}From a@b Thu\nTo: a@b\n", false),
         ("\n", true),
+        ("\r\n", true),
     ] {
         assert_eq!(is_whole(beginning.as_bytes()), whole, "{beginning}");
     }
