@@ -294,33 +294,44 @@ fn what_no_encoding_can_tell_is_refused() {
     assert_eq!(reencode(mail, limits), Err(BodyError::BareLf { line: 3 }));
 }
 
-/// A reader that makes the best of a mail sees parts where others see none, or text
-/// where others see what is encoded.
+fn long() -> String {
+    "x".repeat(999)
+}
+
+fn single(header: &str) -> String {
+    format!("{header}\r\n\r\n{}\r\n", long())
+}
+
+/// A mail of `parts`, in which `-LONG` is a long line and `-PLAIN` the header of a text.
+fn mixed(parts: &str) -> String {
+    let parts = parts.replace("-PLAIN", "Content-Type: text/plain\r\n\r\n");
+    let parts = parts.replace("-LONG", &long());
+    format!("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{parts}\r\n")
+}
+
+fn refuse(mails: &[(&str, String)]) {
+    for (why, mail) in mails {
+        let refused = to(mail.as_bytes(), true);
+        let is_refused = matches!(refused, Err(BodyError::LineTooLong { .. }));
+        assert!(is_refused, "{why}: {refused:?}");
+    }
+}
+
+/// Ours takes for text what others take for encoded.
 #[test]
-fn what_readers_may_take_for_something_else_is_refused() {
-    let long = "x".repeat(999);
-    let single = |header: &str| format!("{header}\r\n\r\n{long}\r\n");
-    let parts = |parts: &str| {
-        format!("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{parts}\r\n")
-    };
-    let plain = "Content-Type: text/plain\r\n\r\n";
-    for (why, mail) in [
-        (
-            "unknown encoding",
-            single("Content-Transfer-Encoding: x-uuencode"),
-        ),
-        ("a comment", single("Content-Transfer-Encoding: base64 (x)")),
-        (
-            "no base64",
-            single("Content-Transfer-Encoding: base64").replacen("xx", "\u{e4}", 1),
-        ),
+fn headers_that_readers_may_take_differently_are_refused() {
+    let encoding = |name: &str| single(&format!("Content-Transfer-Encoding: {name}"));
+    refuse(&[
+        ("unknown encoding", encoding("x-uuencode")),
+        ("a comment", encoding("base64 (x)")),
+        ("no base64", encoding("base64").replacen("xx", "\u{e4}", 1)),
         (
             "no quoted-printable",
-            single("Content-Transfer-Encoding: quoted-printable").replacen("xx", "=x", 1),
+            encoding("quoted-printable").replacen("xx", "=x", 1),
         ),
         (
             "two encodings",
-            single("Content-Transfer-Encoding: 8bit\r\nContent-Transfer-Encoding: 7bit"),
+            encoding("8bit\r\nContent-Transfer-Encoding: 7bit"),
         ),
         (
             "two types",
@@ -339,68 +350,54 @@ fn what_readers_may_take_for_something_else_is_refused() {
             "a line of mbox",
             single("From a@b Mon Nov 30 20:36:39 2026\r\nSubject: x"),
         ),
-        (
-            "base64 without a last delimiter",
-            parts(&format!(
-                "--b\r\nContent-Transfer-Encoding: base64\r\n\r\n{}",
-                "QUJD".repeat(300)
-            )),
-        ),
-        (
-            "text without a last delimiter",
-            parts(&format!("--b\r\n{plain}{long}")),
-        ),
+    ]);
+    for header in [
+        "Content-Transfer-Encoding: BINARY",
+        "content-type : text/plain",
+    ] {
+        assert!(to(single(header).as_bytes(), true).is_ok(), "{header}");
+    }
+}
+
+/// Ours takes for a delimiter what others take for text.
+#[test]
+fn parts_that_readers_may_see_differently_are_refused() {
+    let base64 = "Content-Transfer-Encoding: base64\r\n";
+    let unended = format!("--b\r\n{base64}\r\n{}", "QUJD".repeat(300));
+    let message = "Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\n";
+    let encoded =
+        mixed("--b\r\n-PLAIN-LONG\r\n--b--").replacen("MIME", &format!("{base64}MIME"), 1);
+    refuse(&[
+        ("base64 without a last delimiter", mixed(&unended)),
+        ("text without a last delimiter", mixed("--b\r\n-PLAIN-LONG")),
         (
             "the last delimiter amid a line",
-            parts(&format!("--b\r\n{plain}{long} --b--")),
+            mixed("--b\r\n-PLAIN-LONG --b--"),
         ),
         (
             "a delimiter amid a line",
-            parts(&format!(
-                "--b\r\n{plain}--b or\r\n a --b\r\n{plain}{long}\r\n--b--"
-            )),
+            mixed("--b\r\n-PLAIN--b or\r\n a --b\r\n-PLAIN-LONG\r\n--b--"),
         ),
         (
             "the first delimiter amid a line",
-            parts(&format!("text --b\r\n{plain}{long}\r\n--b--")),
+            mixed("text --b\r\n-PLAIN-LONG\r\n--b--"),
         ),
         (
             "more than the boundary",
-            parts(&format!("--bc\r\n{plain}{long}\r\n--b--")),
+            mixed("--bc\r\n-PLAIN-LONG\r\n--b--"),
         ),
         (
             "a mail that ends amid a line",
-            parts(&format!(
-                "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\n{long} --b--"
-            )),
+            mixed(&format!("--b\r\n{message}-LONG --b--")),
         ),
-        (
-            "an encoded multipart",
-            parts(&format!("--b\r\n{plain}{long}\r\n--b--")).replacen(
-                "MIME",
-                "Content-Transfer-Encoding: base64\r\nMIME",
-                1,
-            ),
-        ),
+        ("an encoded multipart", encoded),
+    ]);
+    for parts in [
+        "--b \t\r\n-PLAIN-LONG\r\n--b--",
+        "--b\r\n-PLAIN\r\n--b\r\n\r\n-LONG\r\n--b--\r\ntext --b",
+        "text\r\n--b\r\n-PLAIN--b\r\n-PLAIN-LONG\r\n--b--",
     ] {
-        let refused = to(mail.as_bytes(), true);
-        assert!(
-            matches!(refused, Err(BodyError::LineTooLong { .. })),
-            "{why}: {refused:?}"
-        );
-    }
-    for mail in [
-        single("Content-Transfer-Encoding: BINARY"),
-        single("content-type : text/plain"),
-        parts(&format!("--b \t\r\n{plain}{long}\r\n--b--")),
-        parts(&format!(
-            "--b\r\n{plain}\r\n--b\r\n\r\n{long}\r\n--b--\r\ntext --b"
-        )),
-        parts(&format!(
-            "text\r\n--b\r\n{plain}--b\r\n{plain}{long}\r\n--b--"
-        )),
-    ] {
-        assert!(to(mail.as_bytes(), true).is_ok(), "{mail}");
+        assert!(to(mixed(parts).as_bytes(), true).is_ok(), "{parts}");
     }
 }
 
