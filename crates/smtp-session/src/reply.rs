@@ -118,7 +118,8 @@ impl Reply {
         // Between words, so that no half of an address is left.
         let (before, after) = (&self.text[..end], &self.text[start..]);
         let end = before.rfind(char::is_whitespace).unwrap_or(end);
-        let start = start + after.find(char::is_whitespace).map_or(0, |at| at + 1);
+        let after = after.split_once(char::is_whitespace);
+        let start = after.map_or(start, |(_, rest)| self.text.len() - rest.len());
         self.text.replace_range(end..start, GAP);
         self.text.shrink_to_fit();
     }

@@ -158,10 +158,13 @@ fn what_is_shown_has_no_addresses_and_no_control_characters() {
 
 #[test]
 fn replies_are_shortened_between_characters() {
-    for len in 0..40 {
-        let mut reply = Reply::of(550, &"ü".repeat(40));
-        reply.shorten(len);
-        assert!(reply.text().len() <= len.max(5), "{len}");
+    // White space may have several octets too: U+0085, U+2003.
+    for unit in ["ü", "\u{85}", "a\u{85}", "\u{2003}", "ab\u{2003}c"] {
+        for len in 0..40 {
+            let mut reply = Reply::of(550, &unit.repeat(40));
+            reply.shorten(len);
+            assert!(reply.text().len() <= len.max(5), "{unit:?} {len}");
+        }
     }
     let mut reply = Reply::of(550, "eight of one and two of others at last");
     reply.shorten(30);
