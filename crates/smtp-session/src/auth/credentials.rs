@@ -170,7 +170,7 @@ mod tests {
         };
         let password = Credentials::password("u", "p").expect("credentials");
         let scram = if cfg!(feature = "scram") {
-            "SCRAM-SHA-256-PLUS SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-1 "
+            "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 "
         } else {
             ""
         };

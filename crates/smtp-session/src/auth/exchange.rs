@@ -27,8 +27,8 @@ pub(crate) enum Exchange {
 pub(crate) struct Binding {
     /// The connection's `tls-exporter`.
     pub(crate) exporter: Option<[u8; 32]>,
-    /// The server offers a mechanism that is bound.
-    pub(crate) offered: bool,
+    /// The caller allows a mechanism that is bound.
+    pub(crate) allowed: bool,
 }
 
 impl Exchange {
@@ -154,7 +154,7 @@ mod tests {
 
     const NONE: Binding = Binding {
         exporter: None,
-        offered: false,
+        allowed: true,
     };
 
     fn initial(mechanism: Mechanism, credentials: &Credentials) -> Vec<u8> {

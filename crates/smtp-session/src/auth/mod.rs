@@ -19,10 +19,10 @@ pub enum Mechanism {
     /// SCRAM-SHA-256-PLUS: RFC 5802, RFC 7677, bound to the TLS connection by
     /// `tls-exporter` (RFC 9266).
     ScramSha256Plus,
-    /// SCRAM-SHA-256: RFC 5802, RFC 7677.
-    ScramSha256,
     /// SCRAM-SHA-1-PLUS: RFC 5802, bound to the TLS connection.
     ScramSha1Plus,
+    /// SCRAM-SHA-256: RFC 5802, RFC 7677.
+    ScramSha256,
     /// SCRAM-SHA-1: RFC 5802.
     ScramSha1,
     /// PLAIN: RFC 4616. The password itself goes to the server.
@@ -39,8 +39,8 @@ pub enum Mechanism {
 
 const MECHANISMS: [(Mechanism, &str); 9] = [
     (Mechanism::ScramSha256Plus, "SCRAM-SHA-256-PLUS"),
-    (Mechanism::ScramSha256, "SCRAM-SHA-256"),
     (Mechanism::ScramSha1Plus, "SCRAM-SHA-1-PLUS"),
+    (Mechanism::ScramSha256, "SCRAM-SHA-256"),
     (Mechanism::ScramSha1, "SCRAM-SHA-1"),
     (Mechanism::Plain, "PLAIN"),
     (Mechanism::Login, "LOGIN"),

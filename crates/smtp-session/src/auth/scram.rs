@@ -108,10 +108,10 @@ impl Scram {
     ) -> Result<Self, &'static str> {
         let exporter = binding.exporter.filter(|_| bound);
         // RFC 5802 section 6: `y` tells a server that does offer it that someone
-        // between has taken the offer away.
+        // between has taken the offer away. Without it that one could ask for `n`.
         let flag = match (exporter, binding.exporter) {
             (Some(_), _) => "p=tls-exporter",
-            (None, Some(_)) if !binding.offered => "y",
+            (None, Some(_)) if binding.allowed => "y",
             _ => "n",
         };
         let acts_as = credentials.acts_as().map(saslname);

@@ -72,7 +72,7 @@ impl Engine {
         let mechanism = Mechanism::all().find(fits).ok_or(ErrorKind::NoMechanism)?;
         let binding = Binding {
             exporter,
-            offered: Mechanism::all().any(|one| one.is_bound() && offers(one)),
+            allowed: Mechanism::all().any(|one| one.is_bound() && credentials.allow(one)),
         };
         let mut exchange =
             Exchange::new(mechanism, &credentials, &binding).map_err(ErrorKind::Credentials)?;
@@ -134,13 +134,16 @@ impl Engine {
         // The mechanism is not to be had, which says nothing of the password. Nor does a
         // refusal of SCRAM before its challenge: the server minds that the client could
         // bind to the TLS connection and was not offered it (RFC 5802 section 6). Saying
-        // that it could not would give that protection up.
+        // that it could not would give that protection up. Once a challenge was answered
+        // a server that asks for one exchange after the other learns or costs too much.
         let could_bind = matches!(self.security, Security::Tls { exporter: Some(_) });
-        let is_untested = reply.code() == 535
-            && could_bind
-            && auth.mechanism.is_unbound_scram()
-            && auth.challenges == 0;
-        if (matches!(reply.code(), 504 | 534 | 538) || is_untested)
+        let is_untested = match reply.code() {
+            504 => true,
+            535 => could_bind && auth.mechanism.is_unbound_scram(),
+            _ => false,
+        };
+        if is_untested
+            && auth.challenges == 0
             && let Ok(next) = self.start_auth(auth.credentials.clone(), auth.tried)
         {
             return Ok(Some(next));

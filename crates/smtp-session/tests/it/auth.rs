@@ -148,13 +148,23 @@ fn a_failure_is_answered_as_the_mechanism_wants() {
 
 #[test]
 fn another_mechanism_is_tried_only_where_the_first_is_not_to_be_had() {
-    for refusal in ["504 5.5.4 no", "534 5.7.9 too weak", "538 5.7.11 no"] {
-        let (stream, mut session) = open("AUTH PLAIN LOGIN", &[refusal, "334 ", "334 ", "235 ok"]);
-        now(session.authenticate(&password())).expect("a login");
-        assert_eq!(lines(&stream)[2], "AUTH LOGIN");
-    }
+    let replies = ["504 5.5.4 no", "334 ", "334 ", "235 ok"];
+    let (stream, mut session) = open("AUTH PLAIN LOGIN", &replies);
+    now(session.authenticate(&password())).expect("a login");
+    assert_eq!(lines(&stream)[2], "AUTH LOGIN");
+    // Not once a challenge was answered.
+    let (stream, mut session) = open("AUTH LOGIN XOAUTH2 PLAIN", &["334 ", "504 no"]);
+    let login = password().only(&[Mechanism::Login, Mechanism::Plain]);
+    let login = now(session.authenticate(&login)).expect_err("refused");
+    assert_eq!(
+        (login.mechanism(), lines(&stream).len()),
+        (Some(Mechanism::Plain), 3)
+    );
     for refusal in [
         "535 5.7.8 wrong",
+        // Gmail: a password of its own is wanted.
+        "534 5.7.9 Application-specific password required",
+        "538 5.7.11 no",
         "454 4.7.0 later",
         "530 5.7.0 TLS",
         "500 what",
@@ -361,6 +371,39 @@ mod scram {
             // AUTH, the proof, an empty line.
             assert_eq!(lines(&stream).len(), 4);
             now(session.noop()).expect("in step");
+        }
+    }
+
+    /// RFC 5802 section 6: a client that can bind never says that it can't, unless its
+    /// user does not want it.
+    #[test]
+    fn a_client_that_can_bind_says_so_without_it_too() {
+        let bound = Security::Tls {
+            exporter: Some([3; 32]),
+        };
+        // What is bound comes before the better hash.
+        let offer = "AUTH SCRAM-SHA-256 SCRAM-SHA-1-PLUS";
+        let (stream, mut session) = open_with(offer, &["535 no"], bound, Options::default());
+        now(session.authenticate(&password())).expect_err("refused");
+        assert!(lines(&stream)[1].starts_with("AUTH SCRAM-SHA-1-PLUS "));
+        let unbound = [Mechanism::ScramSha256, Mechanism::Plain];
+        for (credentials, first) in [
+            (password(), "p=tls-exporter,,"),
+            (password().only(&unbound), "n,,"),
+        ] {
+            let replies = ["504 5.5.4 not here", "235 never"];
+            let (stream, mut session) = open_with(BOTH, &replies, bound, Options::default());
+            let error = now(session.authenticate(&credentials));
+            let lines = lines(&stream);
+            let told = |line: &str| {
+                let message = Base64::decode_vec(line.rsplit(' ').next().expect("a word"));
+                String::from_utf8(message.expect("base64")).expect("text")
+            };
+            assert!(told(&lines[1]).starts_with(first));
+            match first {
+                "n,," => assert!(lines[2].starts_with("AUTH PLAIN"), "{error:?}"),
+                _ => assert!(told(&lines[2]).starts_with("y,,"), "{error:?}"),
+            }
         }
     }
 

@@ -355,6 +355,9 @@ fn may_change(fates: &[(&Address, &Fate)], error: Option<&MailerError>) -> bool 
 /// Whether every other mail would fare as this one did: a wrong password that is
 /// tried with each of them locks the account.
 fn is_about_the_server(error: &MailerError) -> bool {
+    if error.no_login_before().is_some() {
+        return true;
+    }
     match error.kind() {
         MailerErrorKind::Config(_) | MailerErrorKind::Token(_) | MailerErrorKind::WaitsForTls => {
             true

@@ -5,6 +5,8 @@ use super::report::{Fate, fates_delivery};
 use super::{Blame, Deferred};
 use crate::WasiSmtpError;
 use smtp_session::{Address, Delivery, Envelope, ErrorKind, Extension, Phase, Reply};
+use std::sync::Arc;
+use std::time::Instant;
 use std::{error, fmt, io};
 use tls_pump::{CertificateErrorKind, Error as TlsError};
 
@@ -16,13 +18,15 @@ use tls_pump::{CertificateErrorKind, Error as TlsError};
 pub struct MailerError(Box<Inner>);
 
 struct Inner {
-    kind: MailerErrorKind,
+    /// Shared by those who fail alike.
+    kind: Arc<MailerErrorKind>,
     remedy: Option<Remedy>,
     attempts: u32,
     mail: Option<(Envelope, Vec<Fate>)>,
     /// Others got the mail.
     of_rest: bool,
     deferred: Option<Deferred>,
+    no_login_before: Option<Instant>,
 }
 
 /// What went wrong.
@@ -105,6 +109,10 @@ impl MailerError {
             MailerErrorKind::WaitsForTls => Some(Remedy::UseImplicitTls),
             _ => None,
         };
+        Self::of(Arc::new(kind), remedy)
+    }
+
+    fn of(kind: Arc<MailerErrorKind>, remedy: Option<Remedy>) -> Self {
         Self(Box::new(Inner {
             kind,
             remedy,
@@ -112,7 +120,22 @@ impl MailerError {
             mail: None,
             of_rest: false,
             deferred: None,
+            no_login_before: None,
         }))
+    }
+
+    /// The same, for another mail.
+    pub(super) fn again(&self) -> Self {
+        let same = Self::of(Arc::clone(&self.0.kind), self.0.remedy.clone());
+        match self.0.no_login_before {
+            Some(until) => same.no_login(until),
+            None => same,
+        }
+    }
+
+    pub(super) fn no_login(mut self, until: Instant) -> Self {
+        self.0.no_login_before = Some(until);
+        self
     }
 
     pub(super) fn config(text: impl Into<String>) -> Self {
@@ -210,10 +233,19 @@ impl MailerError {
         self.0.deferred
     }
 
+    /// Until when the mailer does not log in, so that each mail fails with the same error:
+    /// 15 minutes after the server refused the credentials (530 to 535), or 60 s after
+    /// three logins in a row ended without an answer about them (421, 454, a lost
+    /// connection). Then one login is tried. `None` where other mails may fare better.
+    #[must_use]
+    pub fn no_login_before(&self) -> Option<Instant> {
+        self.0.no_login_before
+    }
+
     /// What the server said, if that is why.
     #[must_use]
     pub fn reply(&self) -> Option<&Reply> {
-        match &self.0.kind {
+        match self.kind() {
             MailerErrorKind::Session(error) => error.reply(),
             _ => None,
         }
@@ -222,7 +254,7 @@ impl MailerError {
     /// What was waited for, if it was the server.
     #[must_use]
     pub fn phase(&self) -> Option<Phase> {
-        match &self.0.kind {
+        match self.kind() {
             MailerErrorKind::Session(error) => Some(error.phase()),
             MailerErrorKind::Connect(WasiSmtpError::Timeout { phase, .. }) => Some(*phase),
             MailerErrorKind::WaitsForTls => Some(Phase::Greeting),
@@ -234,7 +266,7 @@ impl MailerError {
     /// handshake, and end the session.
     #[must_use]
     pub fn tls_error(&self) -> Option<&TlsError> {
-        let error = match &self.0.kind {
+        let error = match self.kind() {
             MailerErrorKind::Connect(error) => error.io_error(),
             MailerErrorKind::Session(error) => match error.kind() {
                 ErrorKind::Io(error) => error,
@@ -249,7 +281,7 @@ impl MailerError {
     /// [`delivery`](Self::delivery) before you send it again.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        match &self.0.kind {
+        match self.kind() {
             MailerErrorKind::Connect(error) => error.is_transient(),
             MailerErrorKind::Session(error) => match self.tls_error() {
                 Some(tls) => tls.is_transient(),
@@ -321,7 +353,7 @@ fn of_session(error: &smtp_session::Error, ehlo: &str, has_tls: bool) -> Option<
 
 impl fmt::Display for MailerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.kind {
+        match self.kind() {
             MailerErrorKind::Config(text) => f.write_str(text),
             MailerErrorKind::Message(text) => f.write_str(text),
             MailerErrorKind::Read(error) => write!(f, "the mail could not be read: {error}"),
@@ -372,7 +404,7 @@ impl From<WasiSmtpError> for MailerError {
 
 impl error::Error for MailerError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match &self.0.kind {
+        match self.kind() {
             MailerErrorKind::Read(error) | MailerErrorKind::Token(error) => Some(error),
             MailerErrorKind::Connect(error) => Some(error),
             MailerErrorKind::Session(error) => Some(error),

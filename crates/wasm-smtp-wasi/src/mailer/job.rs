@@ -145,7 +145,7 @@ impl Job {
     /// Whether another attempt would meet the same.
     pub(super) fn is_hopeless(&self) -> bool {
         let error = self.error.as_ref();
-        error.is_some_and(|error| !error.is_transient())
+        error.is_some_and(|error| !error.is_transient() || error.no_login_before().is_some())
     }
 
     /// What follows the attempt.

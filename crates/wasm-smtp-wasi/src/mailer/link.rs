@@ -5,6 +5,7 @@ use super::builder::{Login, Setup};
 use super::connect::{BoxFuture, Connect, Connection};
 use super::event::{Event, Listener, Meter, Metered, Timers, Use};
 use super::learned::Learned;
+use super::logins::Working;
 use super::wait::within;
 use super::{MailerError, MailerErrorKind, QUIT_TIME};
 use crate::{WasiSmtpError, address_literal};
@@ -28,6 +29,8 @@ pub(super) struct Link {
     pub(super) has_carried: bool,
     /// What was learnt of the server when it was opened.
     learned: Learned,
+    /// It is through AUTH.
+    pub(super) working: Option<Working>,
 }
 
 /// How the two sides know each other, for errors to tell.
@@ -141,6 +144,7 @@ impl Link {
             mails: 0,
             has_carried: false,
             learned,
+            working: None,
         }
     }
 

@@ -57,6 +57,7 @@ mod job;
 mod learned;
 mod link;
 mod local;
+mod logins;
 mod message;
 mod places;
 mod pool;
@@ -91,7 +92,7 @@ use event::Use;
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
 use job::{Job, Next};
-use link::Link;
+use logins::Logins;
 use places::Places;
 use pool::Pool;
 use rate::Rate;
@@ -120,6 +121,7 @@ struct Shared {
     setup: Setup,
     connections: usize,
     places: Places,
+    logins: Logins,
     pool: Mutex<Pool>,
     rate: Option<Mutex<Rate>>,
 }
@@ -136,6 +138,7 @@ impl Shared {
             setup,
             connections,
             places: Places::new(connections),
+            logins: Logins::new(),
             pool: Mutex::default(),
             rate: rate.map(Mutex::new),
         }
@@ -324,10 +327,9 @@ impl Mailer {
             return Err(MailerError::new(MailerErrorKind::Closed));
         }
         let until = self.until();
+        let _turn = self.turn(until).await?;
         let _place = within(until, shared.places.take()).await?;
-        let usage = Use::new(until, None);
-        let learned = lock(&shared.pool).learned;
-        let mut link = Link::open(&*shared.connect, &shared.setup, learned, usage).await?;
+        let mut link = self.open(Use::new(until, None)).await?;
         let shown = link.session.noop().await;
         shown.map_err(|error| link.peer.error(error))?;
         let verified = Verified {

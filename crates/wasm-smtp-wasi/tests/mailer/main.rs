@@ -10,6 +10,7 @@ mod doubts;
 mod errors;
 mod headers;
 mod limits;
+mod logins;
 mod messages;
 mod servers;
 mod support;

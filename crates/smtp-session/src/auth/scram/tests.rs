@@ -4,7 +4,7 @@ use super::*;
 
 const NONE: Binding = Binding {
     exporter: None,
-    offered: false,
+    allowed: true,
 };
 
 fn credentials(user: &str, password: &str) -> Credentials {
@@ -125,14 +125,14 @@ fn a_bad_first_message_is_refused() {
 #[test]
 fn the_flag_says_what_either_side_can() {
     let exporter = Some([7; 32]);
-    for (bound, exporter, offered, flag) in [
+    for (bound, exporter, allowed, flag) in [
         (true, exporter, true, "p=tls-exporter,,"),
-        (false, exporter, true, "n,,"),
-        (false, exporter, false, "y,,"),
+        (false, exporter, true, "y,,"),
+        (false, exporter, false, "n,,"),
         (false, None, true, "n,,"),
         (false, None, false, "n,,"),
     ] {
-        let binding = Binding { exporter, offered };
+        let binding = Binding { exporter, allowed };
         let user = credentials("user", "pencil");
         let scram = Scram::with_nonce(Hash::Sha256, bound, &user, &binding, "x".to_owned());
         let scram = scram.expect("an exchange");

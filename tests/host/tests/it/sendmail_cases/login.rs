@@ -1,6 +1,7 @@
 //! Secrets in files: a password, and an access token that another program renews.
 
 use super::fixture::{Fixture, expect};
+use super::folder::mail;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use smtp_test_server::{Asked, Deviation};
@@ -153,4 +154,40 @@ async fn a_token_that_stays_the_same_is_tried_once() {
     let outcome = fixture.guest(&args).run().await;
     expect(&outcome, 77, &["535", "--token-file", "was not sent"]);
     assert_eq!(fixture.settled().await.count("AUTH"), 1);
+}
+
+/// Servers lock accounts: however many connections a run may have, it asks once whether
+/// the password is right, and three times where it hears nothing of that.
+#[tokio::test]
+async fn a_run_ends_with_its_first_login_that_is_refused() {
+    for (reply, code, tries) in [
+        ("535 5.7.8 wrong", 77, 1),
+        ("534 5.7.9 Application-specific password required", 77, 1),
+        ("454 4.7.0 later", 75, 3),
+    ] {
+        let refuse = |asked: &Asked<'_>| {
+            let is_auth = asked.line.starts_with("AUTH");
+            is_auth.then(|| Deviation::say(reply))
+        };
+        let fixture = Fixture::with(refuse).await;
+        for number in 0..8 {
+            let mail = mail(number, "r@test.local");
+            fixture.write(&format!("out/{number}.eml"), mail);
+        }
+        fixture.write("password", "secret");
+        let login = ["--user", USER, "--password-file", "/mails/password"];
+        let guest = fixture.guest(&["--from-dir", "/mails/out", "--connections", "4"]);
+        let outcome = login
+            .iter()
+            .fold(guest, |guest, arg| guest.arg(arg))
+            .run()
+            .await;
+        expect(&outcome, code, &["login"]);
+        let seen = fixture.settled().await;
+        assert_eq!(
+            (seen.count("AUTH"), seen.mails.len()),
+            (tries, 0),
+            "{reply}"
+        );
+    }
 }

@@ -1,0 +1,135 @@
+//! How often a password is tried.
+
+use crate::support::{Behind, Path, builder, message, once, quickly, send};
+use futures_util::stream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use wasm_smtp_wasi::block_on;
+use wasm_smtp_wasi::mailer::{LocalServer, Mailer, MailerError, MailerErrorKind};
+
+const MANY: u32 = 1000;
+
+/// A server that answers AUTH so.
+fn refusing(reply: &str) -> LocalServer {
+    let server = LocalServer::new();
+    server.answer("AUTH", reply, Some(MANY));
+    server
+}
+
+fn logins(server: &LocalServer) -> u32 {
+    MANY - server.answers_left()
+}
+
+/// What becomes of 16 mails at a time.
+fn errors(mailer: &Mailer) -> Vec<MailerError> {
+    let mut errors = Vec::new();
+    let messages = stream::iter((0..16).map(|number| (number, message())));
+    block_on(mailer.send_many(messages, |_, sent| {
+        errors.push(sent.expect_err("it can't log in"));
+    }));
+    errors
+}
+
+fn distant(server: &LocalServer) -> Mailer {
+    let over = Mailer::over(Behind(server.clone(), Path::Distant)).password("me", "secret");
+    let mailer = over.connections(8).retry(quickly(3)).build();
+    mailer.expect("a mailer")
+}
+
+/// 534 is Gmail's for a password of the account itself.
+#[test]
+fn a_wrong_password_is_tried_once_by_the_whole_mailer() {
+    for code in 530..=535 {
+        let server = refusing(&format!("{code} 5.7.8 no"));
+        let mailer = distant(&server);
+        let start = Instant::now();
+        let mut errors = errors(&mailer);
+        errors.push(block_on(mailer.send(message())).expect_err("still so"));
+        let first = errors[0].to_string();
+        for error in &errors {
+            assert_eq!(error.to_string(), first);
+            assert_eq!(error.reply().map(|reply| reply.code()), Some(code));
+            assert!(!error.is_transient(), "{error}");
+            let until = error.no_login_before().expect("none for a while");
+            assert!(until >= start + Duration::from_secs(15 * 60));
+        }
+        let error = block_on(mailer.verify()).expect_err("still so");
+        assert!(first.starts_with(&error.to_string()), "{error}");
+        assert_eq!((logins(&server), server.connections()), (1, 1), "{code}");
+    }
+}
+
+#[test]
+fn logins_that_are_lost_are_tried_three_times() {
+    for reply in ["421 4.3.0 busy", "454 4.7.0 later", ""] {
+        let server = refusing(reply);
+        let mailer = distant(&server);
+        let start = Instant::now();
+        let errors = errors(&mailer);
+        assert_eq!((errors.len(), logins(&server)), (16, 3), "{reply}");
+        for error in errors {
+            assert!(error.is_transient(), "{error}");
+            let until = error.no_login_before().expect("none for a while");
+            assert!(until >= start + Duration::from_secs(60));
+            assert!(until < start + Duration::from_secs(600));
+        }
+    }
+}
+
+#[test]
+fn what_is_no_matter_of_the_credentials_ends_nothing() {
+    for reply in ["454 4.7.0 later", "451 4.3.0 later", "500 5.5.1 what"] {
+        let server = LocalServer::new();
+        server.answer("AUTH", reply, Some(2));
+        let mailer = once(&server);
+        for _ in 0..2 {
+            let error = block_on(mailer.send(message())).expect_err("refused");
+            assert_eq!(error.no_login_before(), None, "{error}");
+        }
+        send(&mailer);
+        // That one succeeded: they are counted anew.
+        server.hang_up();
+        server.answer("AUTH", reply, Some(2));
+        for _ in 0..2 {
+            let error = block_on(mailer.send(message())).expect_err("refused");
+            assert_eq!(error.no_login_before(), None, "{error}");
+        }
+        send(&mailer);
+    }
+}
+
+/// A limit of connections, as some servers tell it.
+#[test]
+fn what_is_refused_beside_a_connection_that_works_is_not_counted() {
+    let server = LocalServer::new();
+    let mailer = builder(&server).connections(2).retry(quickly(1)).build();
+    let mailer = mailer.expect("a mailer");
+    send(&mailer);
+    server.answer("AUTH", "535 5.7.8 too many", Some(4));
+    for _ in 0..4 {
+        let error = block_on(mailer.verify()).expect_err("a second one");
+        assert_eq!(error.no_login_before(), None);
+        send(&mailer);
+    }
+    assert_eq!((server.answers_left(), server.mails().len()), (0, 5));
+}
+
+#[test]
+fn a_fresh_token_is_asked_for_once() {
+    let server = refusing("535 5.7.8 expired");
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&asked);
+    let mailer = Mailer::over(server.clone()).oauth("me", move |_| {
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        async move { Ok(format!("token{number}")) }
+    });
+    let mailer = mailer.connections(8).build().expect("a mailer");
+    for error in errors(&mailer) {
+        assert!(
+            matches!(error.kind(), MailerErrorKind::Session(_)),
+            "{error}"
+        );
+    }
+    assert_eq!((asked.load(Ordering::Relaxed), logins(&server)), (2, 2));
+}
