@@ -125,26 +125,31 @@ impl Reply {
     }
 
     /// Puts `***` in place of each word that has a secret, or six characters of
-    /// one, in it: servers that repeat a line may cut it.
+    /// one, in it: servers that repeat a line may cut it. White space counts on neither
+    /// side, since passwords of several words are shown with it and taken without.
     pub(crate) fn redact(&mut self, secrets: &[&str]) {
         const TELLING_LEN: usize = 6;
-        let tells = |word: &str| {
-            secrets.iter().any(|secret| match secret.len() {
-                0 => false,
-                1..TELLING_LEN => word.contains(secret),
-                _ => {
-                    let mut parts = word.as_bytes().windows(TELLING_LEN);
-                    parts.any(|part| memchr::memmem::find(secret.as_bytes(), part).is_some())
+        let words: Vec<_> = self.text.split_inclusive(char::is_whitespace).collect();
+        let bare: Vec<_> = words.iter().map(|word| word.trim_end()).collect();
+        let joined = bare.concat();
+        let mut tells = vec![false; joined.len()];
+        for secret in secrets {
+            let secret: String = secret.split_whitespace().collect();
+            let len = secret.len().clamp(1, TELLING_LEN);
+            for part in secret.as_bytes().windows(len) {
+                for at in memchr::memmem::find_iter(joined.as_bytes(), part) {
+                    tells[at..at + len].fill(true);
                 }
-            })
-        };
-        let words = self.text.split_inclusive(char::is_whitespace);
-        let words = words.map(|word| {
-            let bare = word.trim_end();
-            let end = &word[bare.len()..];
-            [if tells(bare) { "***" } else { bare }, end].concat()
+            }
+        }
+        let mut at = 0;
+        let shown = words.iter().zip(bare).map(|(word, bare)| {
+            let range = at..at + bare.len();
+            at = range.end;
+            let is_secret = tells[range].contains(&true);
+            [if is_secret { "***" } else { bare }, &word[bare.len()..]].concat()
         });
-        self.text = words.collect();
+        self.text = shown.collect();
     }
 }
 

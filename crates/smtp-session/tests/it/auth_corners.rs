@@ -36,6 +36,10 @@ fn auth_behind_a_refused_mail_is_not_within_its_transaction() {
 
 /// Secrets that a server repeats.
 fn auth_error(reply: &str) -> Error {
+    auth_error_with("secret", reply)
+}
+
+fn auth_error_with(password: &str, reply: &str) -> Error {
     let reply = reply.to_owned();
     let peer = server(&["AUTH PLAIN"], move |line| {
         match line.starts_with("AUTH") {
@@ -44,7 +48,7 @@ fn auth_error(reply: &str) -> Error {
         }
     });
     let (_, mut session) = open(&peer);
-    let credentials = Credentials::password("user", "secret").expect("credentials");
+    let credentials = Credentials::password("user", password).expect("credentials");
     now(session.authenticate(&credentials)).expect_err("refused")
 }
 
@@ -65,6 +69,31 @@ fn a_part_of_what_was_sent_is_not_repeated() {
     let error = auth_error("501 5.5.2 what is AUTH PLAIN AHVzZXIAc2VjcmV...");
     let text = error.to_string();
     assert!(!text.contains("AHVzZXIAc2VjcmV"), "{text}");
+}
+
+/// Google shows passwords as four words, and takes them as one.
+#[test]
+fn a_password_of_several_words_is_not_repeated_in_whatever_words() {
+    for (password, said) in [
+        ("abcd efgh ijkl mnop", "abcd efgh ijkl mnop"),
+        ("abcd efgh ijkl mnop", "abcdefghijklmnop"),
+        ("abcdefghijklmnop", "abcd efgh\r\n535-ijkl\tmnop"),
+        ("a b", "a b"),
+        ("abcd efgh ijkl mnop", "<cd efgh ijkl...>"),
+    ] {
+        let error = auth_error_with(password, &format!("535-bad {said}\r\n535 for you"));
+        let text = error.reply().expect("a reply").text().to_owned();
+        assert!(
+            text.starts_with("bad ***") && text.ends_with("for you"),
+            "{text}"
+        );
+        for shown in [text, error.to_string()] {
+            let joined: String = shown.split_whitespace().collect();
+            for part in ["cdef", "ijkl", "mnop"] {
+                assert!(!joined.contains(part), "{shown}");
+            }
+        }
+    }
 }
 
 /// Hello.
