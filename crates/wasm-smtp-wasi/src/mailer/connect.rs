@@ -65,7 +65,8 @@ pub trait Connect: Send + Sync {
     }
 
     /// Does the TLS handshake behind STARTTLS. It is only called where
-    /// [`upgrades`](Self::upgrades) says so.
+    /// [`upgrades`](Self::upgrades) says so, and nothing more is said on a connection
+    /// whose `security` is not TLS.
     ///
     /// # Errors
     ///

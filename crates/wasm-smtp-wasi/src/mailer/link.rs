@@ -174,9 +174,11 @@ impl Link {
         tell(listener, Phase::Tls);
         let upgraded = connect.upgrade(metered.stream);
         let connection = limited(until, time, Phase::Tls, upgraded).await?;
-        let exporter = match connection.security {
-            smtp_session::Security::Tls { exporter } => exporter,
-            _ => None,
+        // Else a password would go out in plaintext.
+        let smtp_session::Security::Tls { exporter } = connection.security else {
+            return Err(MailerError::config(
+                "the connector gives no TLS after STARTTLS: have it give Security::Tls, or no upgrade",
+            ));
         };
         let metered = Metered {
             stream: connection.stream,

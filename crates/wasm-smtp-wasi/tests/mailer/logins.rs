@@ -5,8 +5,11 @@ use futures_util::stream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-use wasm_smtp_wasi::block_on;
-use wasm_smtp_wasi::mailer::{LocalServer, Mailer, MailerError, MailerErrorKind};
+use wasm_smtp_wasi::mailer::{
+    BoxFuture, ByteStream, Connect, Connection, LocalServer, Mailer, MailerError, MailerErrorKind,
+};
+use wasm_smtp_wasi::smtp_session::Security;
+use wasm_smtp_wasi::{WasiSmtpError, block_on};
 
 const MANY: u32 = 1000;
 
@@ -113,6 +116,56 @@ fn what_is_refused_beside_a_connection_that_works_is_not_counted() {
         send(&mailer);
     }
     assert_eq!((server.answers_left(), server.mails().len()), (0, 5));
+}
+
+/// A connector that takes the stream after STARTTLS for its TLS.
+struct Forgetful(LocalServer, Arc<AtomicU32>);
+
+impl Connect for Forgetful {
+    fn connect(&self) -> BoxFuture<'_, Result<Connection, WasiSmtpError>> {
+        Box::pin(async {
+            let mut connection = self.0.connect().await?;
+            connection.security = Security::Plaintext;
+            Ok(connection)
+        })
+    }
+
+    fn upgrades(&self) -> bool {
+        true
+    }
+
+    fn upgrade(
+        &self,
+        stream: Box<dyn ByteStream>,
+    ) -> BoxFuture<'_, Result<Connection, WasiSmtpError>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        let (security, local_addr, tls) = (Security::Plaintext, None, None);
+        Box::pin(async move {
+            Ok(Connection {
+                stream,
+                security,
+                local_addr,
+                tls,
+            })
+        })
+    }
+}
+
+#[test]
+fn no_password_leaves_where_starttls_gave_no_tls() {
+    let server = refusing("235 2.7.0 thanks");
+    server.answer("EHLO", "250-x\r\n250-STARTTLS\r\n250 AUTH PLAIN", None);
+    server.answer("STARTTLS", "220 2.0.0 go ahead", None);
+    let upgrades = Arc::new(AtomicU32::new(0));
+    let connect = Forgetful(server.clone(), Arc::clone(&upgrades));
+    let mailer = Mailer::over(connect).password("me", "secret").build();
+    let error = block_on(mailer.expect("a mailer").send(message())).expect_err("no TLS");
+    assert!(
+        matches!(error.kind(), MailerErrorKind::Config(_)),
+        "{error}"
+    );
+    assert!(error.to_string().contains("STARTTLS"), "{error}");
+    assert_eq!((upgrades.load(Ordering::Relaxed), logins(&server)), (1, 0));
 }
 
 #[test]
