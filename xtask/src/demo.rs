@@ -31,6 +31,10 @@ pub(crate) fn demo(sh: &Shell) -> anyhow::Result<()> {
 /// Sends the mail on standard input. The URL goes by the environment, where
 /// other users cannot see its password.
 pub(crate) fn send(sh: &Shell, flags: &Send) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        !flags.server.as_deref().is_some_and(has_password),
+        "--server has a password, and other users see command lines: set WASI_SENDMAIL_SERVER to the URL instead"
+    );
     let ca_file = flags.ca_file.as_ref().map(std::path::absolute);
     let ca_file = ca_file.transpose()?;
     let wasmtime = Wasmtime::find();
@@ -65,6 +69,12 @@ pub(crate) fn send(sh: &Shell, flags: &Send) -> anyhow::Result<ExitCode> {
         command.env("WASI_SENDMAIL_SERVER", url);
     }
     Ok(guest::exit_code(command.status()?))
+}
+
+fn has_password(url: &str) -> bool {
+    let rest = url.split_once("//").map_or(url, |(_, rest)| rest);
+    rest.rsplit_once('@')
+        .is_some_and(|(user, _)| user.contains(':'))
 }
 
 /// What runs the component.
@@ -134,6 +144,25 @@ fn component() -> anyhow::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_is_seen_in_a_url() {
+        for url in [
+            "smtps://u:p@h",
+            "smtp://u:@h:587",
+            "u:p@h",
+            "smtps://u:p/w@h",
+        ] {
+            assert!(has_password(url), "{url}");
+        }
+        for url in [
+            "smtps://h:465",
+            "smtp://u@h:587",
+            "smtps://[::1]:465/?ehlo=x",
+        ] {
+            assert!(!has_password(url), "{url}");
+        }
+    }
 
     #[test]
     fn a_wasmtime_of_this_machine_is_used_if_it_is_new_enough() {

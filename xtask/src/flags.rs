@@ -18,7 +18,8 @@ xflags::xflags! {
         cmd demo {}
         /// Sends the mail on standard input: `cargo xtask send --server URL < mail.eml`.
         cmd send {
-            /// smtps://user:password@host:465, or smtp://host:587 for STARTTLS.
+            /// smtps://host:465, or smtp://host:587 for STARTTLS; a password goes into the
+            /// environment.
             /// Default: the environment's WASI_SENDMAIL_SERVER.
             optional --server url: String
             /// Trust the CA certificates in this PEM file, and no others.

@@ -7,6 +7,7 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use rustls::{ClientConfig, ConfigBuilder};
 use std::sync::Arc;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
+use zeroize::Zeroizing;
 
 /// Adds those in `pem` to `crls`, of which no two may be of one issuer.
 pub(crate) fn add_crls(
@@ -48,7 +49,7 @@ pub(crate) fn add_crls(
 #[derive(Clone)]
 pub(crate) struct ClientCertificate {
     chain_pem: Vec<u8>,
-    key_pem: Arc<[u8]>,
+    key_pem: Arc<Zeroizing<Vec<u8>>>,
     show: Show,
 }
 
@@ -59,7 +60,7 @@ impl ClientCertificate {
     pub(crate) fn new(chain_pem: Vec<u8>, key_pem: Vec<u8>) -> Self {
         Self {
             chain_pem,
-            key_pem: key_pem.into(),
+            key_pem: Arc::new(key_pem.into()),
             // By way of a pointer: who makes none does without what it calls.
             show: |certificate, builder| {
                 let (chain, key) = certificate.parse()?;

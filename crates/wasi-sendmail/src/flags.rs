@@ -189,6 +189,12 @@ impl Flags {
                 self.given.sender = None;
                 self.local_sender = Some(value);
             }
+            Does::Set(Setting::Server) if has_password(&value) => {
+                return Err(Failure::usage(format_args!(
+                    "{name} has a password, and other users see command lines: leave that out and give --password-file FILE, or set {}",
+                    Setting::Server.variable()
+                )));
+            }
             Does::Set(setting) => self.given.set(setting, &value).map_err(wrong)?,
             Does::SenderFromHeader => match self.given.sender {
                 None | Some(Sender::FromHeader) => self.given.sender = Some(Sender::FromHeader),
@@ -320,6 +326,13 @@ fn hops(parser: &mut Parser) -> Result<(), Failure> {
 fn is_local_name(value: &str) -> bool {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"._-+".contains(&b);
     value.starts_with(|c: char| c.is_ascii_alphanumeric()) && value.bytes().all(fits)
+}
+
+/// Whether the server's URL has a password, encoded as it should be or not.
+fn has_password(url: &str) -> bool {
+    let rest = url.split_once("//").map_or(url, |(_, rest)| rest);
+    rest.rsplit_once('@')
+        .is_some_and(|(user, _)| user.contains(':'))
 }
 
 fn two_senders() -> Failure {

@@ -1,15 +1,16 @@
 //! Text that never shows.
 
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// A password, or what may hold one. There is no `Display`, and `Debug` says
-/// nothing, so that neither an error nor a log can give it away.
+/// nothing, so that neither an error nor a log can give it away. It is wiped on drop.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(String);
+pub(crate) struct Secret(Zeroizing<String>);
 
 impl Secret {
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
     }
 
     /// The text itself: for the server only.

@@ -20,6 +20,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wasm_smtp_wasi::smtp_session::{Address, Mechanism};
+use zeroize::Zeroizing;
 
 /// The environment's variable for the config file.
 pub(crate) const CONFIG_VARIABLE: &str = "WASI_SENDMAIL_CONFIG";
@@ -229,8 +230,11 @@ fn environment(sources: &Sources<'_>) -> Result<Layer, Failure> {
         let Some(value) = (sources.variable)(&name).filter(|value| !value.is_empty()) else {
             continue;
         };
-        let value = value.to_str().ok_or_else(|| wrong("is no UTF-8 text"))?;
-        layer.set(setting, value).map_err(|what| wrong(&what))?;
+        let value = value.into_string();
+        let value = value.map_err(|_| wrong("is no UTF-8 text"))?;
+        layer
+            .set(setting, &Zeroizing::new(value))
+            .map_err(|what| wrong(&what))?;
     }
     Ok(layer)
 }
@@ -252,20 +256,22 @@ pub(crate) fn first_line(what: &str, path: &Path, read: &Read<'_>) -> Result<Sec
 
 /// The content of a small file, without the byte order mark that some editors
 /// begin it with.
-fn content(what: &str, path: &Path, read: &Read<'_>) -> Result<Vec<u8>, Failure> {
-    let content = read(path, FILE_LEN + 1).map_err(|error| {
-        Failure::unreadable(format_args!("the {what} {}", path.display()), &error)
-    })?;
+fn content(what: &str, path: &Path, read: &Read<'_>) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut content = read(path, FILE_LEN + 1)
+        .map(Zeroizing::new)
+        .map_err(|error| {
+            Failure::unreadable(format_args!("the {what} {}", path.display()), &error)
+        })?;
     if content.len() as u64 > FILE_LEN {
         return Err(Failure::config(format!(
             "the {what} {} is larger than 64 KiB: give the right file",
             path.display()
         )));
     }
-    Ok(match content.strip_prefix(b"\xef\xbb\xbf") {
-        Some(rest) => rest.to_vec(),
-        None => content,
-    })
+    if content.starts_with(b"\xef\xbb\xbf") {
+        content.drain(..3);
+    }
+    Ok(content)
 }
 
 /// Reads from the file system, for [`Sources::read`].

@@ -319,6 +319,28 @@ fn what_is_refused_names_the_remedy() {
 }
 
 #[test]
+fn a_server_with_a_password_is_refused_with_the_way_out() {
+    for url in [
+        "smtps://u:hunter2@h",
+        "smtp://u:hunter2@h:587/?ehlo=x",
+        "u:hunter2@h",
+        "smtps://u:hunter/2@h",
+    ] {
+        let refusal = refusal(&["--server", url]);
+        assert!(refusal.starts_with("--server has a password"), "{refusal}");
+        assert!(refusal.contains("--password-file") && refusal.contains("WASI_SENDMAIL_SERVER"));
+        assert!(!refusal.contains("hunter"), "{refusal}");
+    }
+    for url in [
+        "smtps://h:465",
+        "smtps://u@h:465",
+        "smtp://[::1]:587?ehlo=x",
+    ] {
+        flags(&["--server", url]);
+    }
+}
+
+#[test]
 fn what_is_unknown_or_incomplete_is_refused_by_name_only() {
     for args in [
         &["-z"][..],
@@ -359,7 +381,7 @@ fn h_is_help_only_alone() {
 #[test]
 fn debug_hides_the_server_the_user_and_addresses() {
     let found = flags(&[
-        "--server=smtps://u:hunter2@h",
+        "--server=smtps://hunter2@h",
         "--user=somebody",
         "-fme@hunter2",
         "you@hunter2",

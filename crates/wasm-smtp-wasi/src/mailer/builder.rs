@@ -11,6 +11,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// How a mailer sends: begun by [`Mailer::smtps`], [`Mailer::smtp`],
 /// [`Mailer::url`] or [`Mailer::over`].
@@ -21,8 +22,8 @@ pub struct MailerBuilder {
     way: Way,
     options: ConnectOptions,
     /// What the URL says.
-    user: Option<String>,
-    password: Option<String>,
+    user: Option<Zeroizing<String>>,
+    password: Option<Zeroizing<String>>,
     /// What was given apart from it.
     login: Option<Result<Login, InvalidInput>>,
     rate: Option<Rate>,
@@ -207,7 +208,7 @@ impl MailerBuilder {
     /// The user that the URL names.
     #[must_use]
     pub fn user(&self) -> Option<&str> {
-        self.user.as_deref()
+        self.user.as_deref().map(String::as_str)
     }
 
     /// The name that EHLO gives: this host's, or its address literal. Default: what

@@ -14,6 +14,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 use tls_pump::ConnectionInfo;
+use zeroize::Zeroizing;
 
 /// A connection that is ready for mails.
 pub(super) struct Link {
@@ -290,10 +291,11 @@ async fn token(
     source: BoxFuture<'_, io::Result<String>>,
     setup: &Setup,
     until: Option<Instant>,
-) -> Result<String, MailerError> {
+) -> Result<Zeroizing<String>, MailerError> {
     let time = setup.timeouts.of(Phase::Auth);
     let token = within(until, wasi_net::timeout(time, source)).await?;
     let token = token.unwrap_or_else(|elapsed| Err(elapsed.into()));
+    let token = token.map(Zeroizing::new);
     token.map_err(|error| MailerError::new(MailerErrorKind::Token(error)))
 }
 

@@ -9,6 +9,7 @@ use fluent_uri::pct_enc::{EStr, Encoder};
 use smtp_session::Mechanism;
 use std::borrow::Cow;
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// How the connection becomes TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +47,8 @@ pub(super) struct Server {
 #[derive(PartialEq, Eq)]
 pub(super) struct ServerUrl {
     pub(super) server: Server,
-    pub(super) user: Option<String>,
-    pub(super) password: Option<String>,
+    pub(super) user: Option<Zeroizing<String>>,
+    pub(super) password: Option<Zeroizing<String>>,
     pub(super) ehlo: Option<String>,
     pub(super) auth: Option<Mechanism>,
 }
@@ -119,8 +120,8 @@ impl ServerUrl {
                 host,
                 port,
             },
-            user,
-            password,
+            user: user.map(Zeroizing::new),
+            password: password.map(Zeroizing::new),
             ehlo: options.ehlo,
             auth: options.auth,
         })
@@ -190,8 +191,11 @@ mod tests {
             port: 465,
         };
         assert_eq!(url.server, server);
-        assert_eq!(url.user.as_deref(), Some("user@test.local"));
-        assert_eq!(url.password.as_deref(), Some("p:/"));
+        assert_eq!(
+            url.user.as_deref().map(String::as_str),
+            Some("user@test.local")
+        );
+        assert_eq!(url.password.as_deref().map(String::as_str), Some("p:/"));
         let url = parse("smtp://[::1]:2525?ehlo=me.example&starttls=required");
         let server = Server {
             security: Security::StartTls,
@@ -225,9 +229,15 @@ mod tests {
     #[test]
     fn a_password_may_hold_colons_or_come_from_elsewhere() {
         let url = parse("smtps://carol:s3cr3t:with:colons@h/");
-        assert_eq!(url.password.as_deref(), Some("s3cr3t:with:colons"));
+        assert_eq!(
+            url.password.as_deref().map(String::as_str),
+            Some("s3cr3t:with:colons")
+        );
         let url = parse("smtps://carol@h/");
-        assert_eq!((url.user.as_deref(), url.password), (Some("carol"), None));
+        assert_eq!(
+            (url.user.as_deref().map(String::as_str), url.password),
+            (Some("carol"), None)
+        );
     }
 
     #[test]
