@@ -1,17 +1,18 @@
 //! What a connection trusts and offers; made once, shared by its clones.
 
-use crate::pem::{self, ClientCertificate};
+use crate::pem::{self, ClientCertificate, Crl};
 use crate::roots::{self, Roots};
+use crate::sessions::Sessions;
 use crate::verify::{Authenticate, Full, Verifier};
 use crate::{Error, Policy};
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::UnixTime;
-use rustls::time_provider::TimeProvider;
+use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{CipherSuite, ClientConfig, RootCertStore, SupportedProtocolVersion};
 use std::fmt;
 use std::sync::Arc;
-use webpki::{CertRevocationList, RevocationCheckDepth};
+use webpki::RevocationCheckDepth;
 
 /// What TLS connections trust and offer.
 ///
@@ -66,7 +67,7 @@ pub enum CrlScope {
 pub struct TlsConfigBuilder {
     roots: Option<Result<Roots, Error>>,
     policy: Result<Arc<dyn Authenticate>, Error>,
-    crls: Result<Vec<Arc<CertRevocationList<'static>>>, Error>,
+    crls: Result<Vec<Crl>, Error>,
     crl_scope: CrlScope,
     client_certificate: Option<ClientCertificate>,
     alpn: Vec<Vec<u8>>,
@@ -108,9 +109,6 @@ const SESSIONS: usize = 256;
 
 /// The most of them.
 const MOST_SESSIONS: usize = 65_536;
-
-/// rustls counts tickets, of which it keeps so many for each server.
-const TICKETS: usize = 8;
 
 impl TlsConfigBuilder {
     /// Trusts the certificates in `pem`, and nothing else. Text around the
@@ -215,9 +213,12 @@ impl TlsConfigBuilder {
     }
 
     /// How many servers' sessions are kept in memory, to resume them. Default:
-    /// 256; 0 for none; at most 65,536. Room for the list of them is made by
-    /// [`build`](Self::build). Each has at most 8 tickets (TLS 1.3) or one
+    /// 256; 0 for none; at most 65,536. Each has at most 8 tickets (TLS 1.3) or one
     /// session (1.2); the server that came first goes first.
+    ///
+    /// A session is resumed for 24 hours at most after the server's certificate was
+    /// verified, by way of other sessions too; and where the policy checks dates, not
+    /// after the first certificate of the chain or the first CRL has expired.
     #[must_use]
     pub fn sessions(mut self, servers: usize) -> Self {
         self.sessions = servers;
@@ -303,11 +304,9 @@ impl TlsConfigBuilder {
             crl_depth,
             algorithms,
         };
-        let builder = match self.time_provider {
-            Some(time) => ClientConfig::builder_with_details(provider, time),
-            None => ClientConfig::builder_with_provider(provider),
-        };
-        let builder = builder
+        let default = || Arc::new(DefaultTimeProvider) as Arc<dyn TimeProvider>;
+        let time = self.time_provider.unwrap_or_else(default);
+        let builder = ClientConfig::builder_with_details(provider, Arc::clone(&time))
             .with_protocol_versions(&versions(self.min_version))
             .map_err(|_| Error::InvalidProvider {
                 reason: "it has no cipher suite for the versions of TLS; give it some".into(),
@@ -321,7 +320,7 @@ impl TlsConfigBuilder {
         config.alpn_protocols = self.alpn;
         config.resumption = match self.sessions {
             0 => Resumption::disabled(),
-            servers => Resumption::in_memory_sessions(servers.min(MOST_SESSIONS) * TICKETS),
+            servers => Resumption::store(Arc::new(Sessions::new(servers.min(MOST_SESSIONS), time))),
         };
         #[cfg(feature = "keylog")]
         if let Some(log) = self.key_log {

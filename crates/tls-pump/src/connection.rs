@@ -7,9 +7,10 @@
 //! this file.
 
 use crate::CertificateErrorKind;
+use crate::sessions;
 use crate::verify::take_refusal;
 use rustls::crypto::SupportedKxGroup;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, InvalidMessage};
 use rustls::{ProtocolVersion, SupportedCipherSuite};
 use std::io::{Read as _, Write as _};
@@ -26,6 +27,8 @@ const ALERT: u8 = 21;
 /// One side of a TLS connection.
 pub(crate) struct Connection {
     inner: Inner,
+    /// Until when what was verified of the peer counts.
+    verified_until: Option<UnixTime>,
     peer_has_closed: bool,
 }
 
@@ -52,10 +55,14 @@ impl Connection {
         name: ServerName<'static>,
         tls: &mut Vec<u8>,
     ) -> Result<Self, rustls::Error> {
-        let connection = ClientConnection::new(config.clone(), name)?;
+        let mut until = None;
+        let made = || ClientConnection::new(config.clone(), name);
+        let connection = sessions::calling(&mut until, made)?;
         #[cfg(feature = "server")]
         let connection = Inner::Client(connection);
-        Ok(Self::new(connection, tls))
+        let mut connection = Self::new(connection, tls);
+        connection.verified_until = until;
+        Ok(connection)
     }
 
     /// A server's side.
@@ -70,6 +77,7 @@ impl Connection {
         inner.set_buffer_limit(None);
         let mut connection = Self {
             inner,
+            verified_until: None,
             peer_has_closed: false,
         };
         connection.take_output(tls);
@@ -95,7 +103,8 @@ impl Connection {
         let mut rest = ciphertext;
         while !rest.is_empty() {
             let read = self.inner.read_tls(&mut rest);
-            let state = self.inner.process_new_packets()?;
+            let process = || self.inner.process_new_packets();
+            let state = sessions::calling(&mut self.verified_until, process)?;
             self.peer_has_closed = state.peer_has_closed();
             match read {
                 // What follows close_notify is ignored (RFC 8446 section 6.1).

@@ -64,7 +64,9 @@ mod keylog;
 mod pem;
 mod policy;
 mod roots;
+mod sessions;
 mod stream;
+mod validity;
 mod verify;
 
 pub use certificate::CertificateErrorKind;

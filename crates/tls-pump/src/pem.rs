@@ -1,24 +1,32 @@
 //! What is given as PEM text beside roots: CRLs, and the client's certificate.
 
-use crate::Error;
+use crate::{Error, validity};
 use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::{ClientConfig, ConfigBuilder};
 use std::sync::Arc;
+use std::time::Duration;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 use zeroize::Zeroizing;
 
+/// A CRL, and until when it is valid.
+#[derive(Clone)]
+pub(crate) struct Crl {
+    pub(crate) list: Arc<CertRevocationList<'static>>,
+    pub(crate) next_update: UnixTime,
+}
+
 /// Adds those in `pem` to `crls`, of which no two may be of one issuer.
-pub(crate) fn add_crls(
-    crls: &mut Vec<Arc<CertRevocationList<'static>>>,
-    pem: &[u8],
-) -> Result<(), Error> {
+pub(crate) fn add_crls(crls: &mut Vec<Crl>, pem: &[u8]) -> Result<(), Error> {
     let invalid = |reason: String| Error::InvalidCrls { reason };
     let before = crls.len();
     for crl in CertificateRevocationListDer::pem_slice_iter(pem) {
         let crl = crl
             .map_err(|error| invalid(format!("the PEM text is damaged ({error}); get it again")))?;
+        // Nothing is resumed by one whose date can't be read.
+        let next_update = validity::next_update(&crl);
+        let next_update = next_update.unwrap_or(UnixTime::since_unix_epoch(Duration::ZERO));
         let crl = OwnedCertRevocationList::from_der(&crl).map_err(|error| {
             invalid(format!(
                 "one is damaged or of a kind that is not supported ({error:?}); get a complete CRL"
@@ -30,11 +38,12 @@ pub(crate) fn add_crls(
             let part = crl.issuing_distribution_point().map(<[u8]>::to_vec);
             (crl.issuer().to_vec(), part)
         };
-        if crls.iter().any(|other| place(other) == place(&crl)) {
+        if crls.iter().any(|other| place(&other.list) == place(&crl)) {
             let reason = "two are of one issuer; give the newest of each issuer only";
             return Err(invalid(reason.into()));
         }
-        crls.push(Arc::new(crl));
+        let list = Arc::new(crl);
+        crls.push(Crl { list, next_update });
     }
     if crls.len() == before {
         return Err(invalid(

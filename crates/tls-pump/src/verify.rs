@@ -2,7 +2,8 @@
 //! purposes and CRLs.
 
 use crate::certificate::CertificateErrorKind;
-use crate::{Policy, TlsaRecord};
+use crate::pem::Crl;
+use crate::{Policy, TlsaRecord, sessions, validity};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
@@ -12,8 +13,8 @@ use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use webpki::{
-    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth,
-    RevocationOptionsBuilder, UnknownStatusPolicy, VerifiedPath,
+    EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth, RevocationOptionsBuilder,
+    UnknownStatusPolicy, VerifiedPath,
 };
 
 /// The DER of the algorithm `rsaEncryption` (RFC 8017 appendix A.1).
@@ -89,7 +90,7 @@ pub(crate) struct Verifier {
     pub(crate) roots: Vec<TrustAnchor<'static>>,
     /// Servers' own certificates that are trusted.
     pub(crate) own: Vec<CertificateDer<'static>>,
-    pub(crate) crls: Vec<Arc<CertRevocationList<'static>>>,
+    pub(crate) crls: Vec<Crl>,
     pub(crate) crl_depth: RevocationCheckDepth,
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
 }
@@ -128,6 +129,7 @@ impl Authenticate for Full {
     fn authenticate(&self, verifier: &Verifier, shown: &Shown<'_>) -> Result<(), Refusal> {
         match verifier.chain(shown, &verifier.roots, &any_path) {
             Err(refusal) if refusal.is_of_path() && verifier.own.contains(shown.der) => {
+                shown.expires(validity::not_after(shown.der));
                 Ok(shown.leaf.verify_is_valid_for_subject_name(shown.name)?)
             }
             chain => chain,
@@ -164,6 +166,26 @@ pub(crate) struct Shown<'a> {
     others: &'a [CertificateDer<'a>],
     name: &'a ServerName<'a>,
     now: UnixTime,
+    /// Until when what is verified counts.
+    until: Cell<UnixTime>,
+}
+
+impl Shown<'_> {
+    /// It counts no longer than the path and the CRLs are valid. An anchor has no date.
+    fn expires_with(&self, path: &VerifiedPath<'_>, crls: &[Crl]) {
+        self.expires(validity::not_after(self.der));
+        for issuer in path.intermediate_certificates() {
+            self.expires(validity::not_after(&issuer.der()));
+        }
+        for crl in crls {
+            self.expires(Some(crl.next_update));
+        }
+    }
+
+    /// What can't be read counts for this connection alone.
+    fn expires(&self, at: Option<UnixTime>) {
+        self.until.set(self.until.get().min(at.unwrap_or(self.now)));
+    }
 }
 
 impl Verifier {
@@ -183,7 +205,7 @@ impl Verifier {
         anchors: &[TrustAnchor<'_>],
         through: &PathFilter<'_>,
     ) -> Result<(), Refusal> {
-        let crls: Vec<_> = self.crls.iter().map(|crl| &**crl).collect();
+        let crls: Vec<_> = self.crls.iter().map(|crl| &*crl.list).collect();
         // It fails without any CRL: then nothing is checked.
         let revocation = RevocationOptionsBuilder::new(&crls).ok().map(|options| {
             options
@@ -201,9 +223,8 @@ impl Verifier {
             revocation,
             Some(through),
         );
-        if let Err(error) = path {
-            return Err(explain(error.into(), shown, anchors));
-        }
+        let path = path.map_err(|error| explain(error.into(), shown, anchors))?;
+        shown.expires_with(&path, &self.crls);
         Ok(shown.leaf.verify_is_valid_for_subject_name(shown.name)?)
     }
 
@@ -365,9 +386,13 @@ impl ServerCertVerifier for Verifier {
             others: intermediates,
             name: server_name,
             now,
+            until: Cell::new(sessions::longest(now)),
         };
         match self.authenticate(&shown) {
-            Ok(()) => Ok(ServerCertVerified::assertion()),
+            Ok(()) => {
+                sessions::verified(shown.until.get());
+                Ok(ServerCertVerified::assertion())
+            }
             Err(refusal) => Err(refusal.record()),
         }
     }

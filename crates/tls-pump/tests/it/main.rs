@@ -16,6 +16,7 @@ mod hostile;
 mod keylog;
 mod policies;
 mod reported;
+mod resumption;
 mod splits;
 mod stream;
 mod without_features;
