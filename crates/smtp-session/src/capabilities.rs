@@ -136,8 +136,8 @@ impl Capabilities {
         self.hold
     }
 
-    /// The most recipients of one mail, where the server says so. More are
-    /// offered to it all the same, and it refuses them for now.
+    /// The most recipients of one mail, where the server says so. A session offers more to
+    /// it all the same, and it refuses them for now.
     ///
     /// Source: RFC 9422 section 4.2 (LIMITS RCPTMAX).
     pub fn recipients_max(&self) -> Option<u32> {

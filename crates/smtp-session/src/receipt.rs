@@ -31,7 +31,9 @@ pub enum Outcome {
     /// The server took the mail for it.
     Delivered,
     /// The server refuses it: the mail did not go to it. Of the text at most 512
-    /// octets are kept.
+    /// octets are kept. After three in a row that were too many
+    /// ([`Reply::is_too_many_recipients`]) the rest is not asked for, and has the reply to
+    /// the third.
     Refused(Reply),
     /// It needs an extension that the server does not offer, and was not asked for: a
     /// recipient beyond ASCII needs SMTPUTF8.

@@ -23,6 +23,10 @@ fn is_unknown(reply: &Reply) -> bool {
     matches!(reply.code(), 500 | 502 | 503)
 }
 
+/// After so many in a row that were too many, the others are too. One may be a full
+/// mailbox of an old server.
+const TOO_MANY_IN_A_ROW: usize = 3;
+
 impl Transaction {
     /// Takes the reply to the oldest command. After an error replies and commands
     /// can't be paired any more.
@@ -108,8 +112,14 @@ impl Transaction {
         if is_done(&reply) {
             self.accepted += 1;
             self.outcomes[index] = Outcome::Accepted;
+            self.too_many = 0;
         } else if !self.mail_refused {
             reply.shorten(REFUSAL_LEN);
+            let is_too_many = self.accepted > 0 && reply.is_too_many_recipients();
+            self.too_many = if is_too_many { self.too_many + 1 } else { 0 };
+            if self.too_many >= TOO_MANY_IN_A_ROW {
+                self.ask_no_more(&reply);
+            }
             self.outcomes[index] = Outcome::Refused(reply);
         }
         if self.are_all_refused() && !self.mail_refused {

@@ -92,6 +92,8 @@ pub(super) struct Transaction {
     /// Recipients that the server has answered for, and accepted.
     pub(super) answered: usize,
     pub(super) accepted: usize,
+    /// Those in a row that were too many, after some that were not.
+    pub(super) too_many: usize,
     /// With LMTP, the next recipient to be answered for behind the mail.
     pub(super) next_final: usize,
     pub(super) mail_refused: bool,
@@ -137,6 +139,7 @@ impl Transaction {
             next: 0,
             answered: 0,
             accepted: 0,
+            too_many: 0,
             next_final: 0,
             mail_refused: false,
             failure: None,
@@ -296,6 +299,15 @@ impl Transaction {
             Stage::Body | Stage::Initiation | Stage::Done => return false,
         }
         true
+    }
+
+    /// The server takes no more recipients in this transaction, by that reply: the rest is
+    /// not asked for.
+    pub(super) fn ask_no_more(&mut self, reply: &Reply) {
+        let rest = &mut self.outcomes[self.next..];
+        self.answered += rest.len();
+        rest.fill(Outcome::Refused(reply.clone()));
+        self.next = self.outcomes.len();
     }
 
     /// A chunk waits until it is known who gets it. Not every server throws away what it

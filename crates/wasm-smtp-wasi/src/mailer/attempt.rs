@@ -195,7 +195,9 @@ impl Mailer {
     async fn send_over(&self, mut link: Link, job: &mut Job, last: bool) -> Result<(), Failed> {
         loop {
             link.mails += 1;
+            job.takes_at_once(link.session.capabilities().recipients_max());
             let envelope = job.envelope();
+            let is_last = last && !job.has_more();
             let body = within(job.until, job.message.body()).await;
             let body = match body.and_then(|body| body) {
                 Ok(body) => body,
@@ -205,7 +207,7 @@ impl Mailer {
                 }
             };
             let mails_max = link.mails_max(&self.0.setup, lock(&self.0.pool).learned);
-            let sent = match last || link.mails >= mails_max {
+            let sent = match is_last || link.mails >= mails_max {
                 true => link.session.send_last(&envelope, body).await,
                 false => link.session.send(&envelope, body).await,
             };

@@ -15,6 +15,8 @@ pub(super) struct Job {
     refused_now: Vec<bool>,
     /// Whom the server answered for at some time.
     answered: Vec<bool>,
+    /// How many the server takes in one transaction: as it says, or as it did.
+    most_at_once: usize,
     /// A connection seemed to be full, and another one was taken.
     has_changed: bool,
     receipts: Vec<Receipt>,
@@ -45,6 +47,7 @@ impl Job {
             fates: vec![Fate::NotSent; len],
             refused_now: vec![false; len],
             answered: vec![false; len],
+            most_at_once: usize::MAX,
             has_changed: false,
             message,
             receipts: Vec::new(),
@@ -65,18 +68,41 @@ impl Job {
         Use::new(self.until, self.message.listener.clone())
     }
 
-    /// The envelope for those who may still get it in this attempt.
+    /// The envelope of the next transaction of this attempt.
     pub(super) fn envelope(&self) -> Envelope {
         let envelope = self.message.envelope.clone();
-        let mut asked = (0..self.fates.len()).map(|index| self.is_asked(index));
-        if asked.clone().all(|is_asked| is_asked) {
+        let asked: Vec<_> = self.asked().collect();
+        if asked.len() == self.fates.len() {
             return envelope;
         }
-        envelope.retain(|_| asked.next() == Some(true))
+        let (mut places, mut asked) = (0.., asked.into_iter().peekable());
+        envelope.retain(|_| {
+            asked
+                .next_if_eq(&places.next().unwrap_or_default())
+                .is_some()
+        })
     }
 
-    fn is_asked(&self, index: usize) -> bool {
-        self.fates[index].is_open() && !self.refused_now[index]
+    /// The places of those who may still get it in this attempt.
+    fn left(&self) -> impl Iterator<Item = usize> {
+        let all = 0..self.fates.len();
+        all.filter(|index| self.fates[*index].is_open() && !self.refused_now[*index])
+    }
+
+    /// Those of them that the next transaction is for.
+    fn asked(&self) -> impl Iterator<Item = usize> {
+        self.left().take(self.most_at_once)
+    }
+
+    /// The server takes no more in one transaction.
+    pub(super) fn takes_at_once(&mut self, most: Option<u32>) {
+        let most = most.map_or(usize::MAX, |most| most as usize);
+        self.most_at_once = self.most_at_once.min(most.max(1));
+    }
+
+    /// Whether the next transaction leaves somebody for another one.
+    pub(super) fn has_more(&self) -> bool {
+        self.left().nth(self.most_at_once).is_some()
     }
 
     /// Whether another connection may be tried because one seems full: once.
@@ -87,9 +113,10 @@ impl Job {
     /// Whether some recipients were too many for one transaction, and can follow in
     /// another.
     pub(super) fn has_rest_at_once(&self) -> bool {
-        let is_rest =
-            |fate: &Fate| matches!(fate, Fate::Refused(reply) if reply.is_too_many_recipients());
-        !self.is_doubtful() && self.message.is_whole() && self.fates.iter().any(is_rest)
+        !self.is_doubtful()
+            && self.message.is_whole()
+            && self.most_at_once < usize::MAX
+            && self.left().next().is_some()
     }
 
     fn is_doubtful(&self) -> bool {
@@ -121,14 +148,19 @@ impl Job {
             let open = self.fates.iter_mut().filter(|fate| fate.is_open());
             open.for_each(|fate| *fate = Fate::MaybeSent);
         }
-        self.answered != known && (0..self.fates.len()).any(|index| self.is_asked(index))
+        self.answered != known && self.left().next().is_some()
     }
 
     /// The outcomes are those of the recipients that were asked for.
     fn note<'a>(&mut self, outcomes: impl Iterator<Item = &'a Outcome>, delivery: Delivery) {
-        let all = 0..self.fates.len();
-        let asked: Vec<_> = all.filter(|index| self.is_asked(*index)).collect();
+        let asked: Vec<_> = self.asked().collect();
+        let (mut taken, mut too_many) = (0, false);
         for (index, outcome) in asked.into_iter().zip(outcomes) {
+            match outcome {
+                Outcome::Accepted | Outcome::Delivered => taken += 1,
+                Outcome::Refused(reply) => too_many |= reply.is_too_many_recipients(),
+                _ => {}
+            }
             self.answered[index] |= !matches!(outcome, Outcome::Unknown | Outcome::Unsupported(_));
             self.refused_now[index] =
                 matches!(outcome, Outcome::Refused(reply) if !reply.is_too_many_recipients());
@@ -139,6 +171,9 @@ impl Job {
                 (_, Delivery::MaybeSent) => Fate::MaybeSent,
                 _ => Fate::NotSent,
             };
+        }
+        if too_many && taken > 0 {
+            self.most_at_once = self.most_at_once.min(taken);
         }
     }
 

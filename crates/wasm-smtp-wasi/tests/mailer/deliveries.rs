@@ -1,5 +1,6 @@
 //! What is sent to whom, how often, and what is said of it.
 
+use crate::servers::{few, over};
 use crate::support::{
     ARRIVED, Late, builder, distant, envelope, mailer, message, quickly, send, watched,
 };
@@ -9,7 +10,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 use wasm_smtp_wasi::block_on;
 use wasm_smtp_wasi::mailer::{
-    Event, Fate, LocalServer, Mailer, MailerErrorKind, Message, Retry, SendReport,
+    Event, Fate, LocalServer, Mailer, MailerErrorKind, Message, SendReport,
 };
 use wasm_smtp_wasi::smtp_session::{Address, Delivery, Extension, Phase};
 
@@ -91,26 +92,20 @@ fn what_was_tried_often_enough_is_reported_with_the_last_reply() {
 
 #[test]
 fn the_rest_of_very_many_goes_at_once_and_does_not_count() {
-    let server = LocalServer::new();
-    let full = "452 4.5.3 too many recipients";
-    for number in 10..100 {
-        let nine = 1 + number / 10 - 1;
-        let to = format!("RCPT TO:<r{number}@");
-        server.answer(&to, full, Some(nine));
-    }
-    let mailer = builder(&server)
-        .retry(Retry::none())
-        .build()
-        .expect("a mailer");
+    let server = few(10, "452 4.5.3 too many recipients");
+    let builder = over(&server).password("me", "secret");
+    let mailer = builder.build().expect("a mailer");
     let message = Message::new(envelope(100), "x: y\n\ntext");
     let report = block_on(mailer.send(message)).expect("a report");
     assert!(report.is_complete(), "{report:?}");
-    assert_eq!((report.attempts(), server.mails().len()), (1, 10));
-    let mut everybody: Vec<_> = server
-        .mails()
-        .into_iter()
-        .flat_map(|mail| mail.recipients)
-        .collect();
+    assert_eq!(report.attempts(), 1);
+    let mut everybody = server.see(|seen| {
+        assert_eq!(seen.taken().len(), 10);
+        let mails = seen.taken().into_iter();
+        mails
+            .flat_map(|mail| mail.recipients.clone())
+            .collect::<Vec<_>>()
+    });
     everybody.sort();
     everybody.dedup();
     assert_eq!(everybody.len(), 100);

@@ -1,5 +1,6 @@
 //! Times and numbers at their limits.
 
+use crate::servers::{few, over};
 use crate::support::{Behind, Never, Path, builder, envelope, mailer, message, quickly, send};
 use std::future::{pending, poll_fn};
 use std::io;
@@ -261,22 +262,10 @@ fn futures_are_small() {
 #[test]
 fn a_server_that_takes_one_recipient_at_a_time_costs_little() {
     const MANY: usize = 400;
-    let server = LocalServer::new();
-    let text = "x".repeat(400);
-    // Everybody but the first of each round.
-    for number in 1..MANY {
-        let to = format!("RCPT TO:<r{number}@");
-        let reply = format!("452 4.5.3 {text}");
-        server.answer(
-            &to,
-            &reply,
-            Some(u32::try_from(number).expect("it is small")),
-        );
-    }
-    let mailer = builder(&server)
-        .retry(Retry::none())
-        .build()
-        .expect("a mailer");
+    let reply = format!("452 4.5.3 {}", "x".repeat(400));
+    let server = few(1, reply.leak());
+    let builder = over(&server).password("me", "secret");
+    let mailer = builder.build().expect("a mailer");
     let message = Message::new(envelope(MANY), "x: y\n\ntext");
     let report = in_time(mailer.send(message)).expect("a report");
     assert!(report.is_complete());

@@ -28,7 +28,7 @@ impl Connect for Scripted {
     }
 }
 
-fn over(server: &Server) -> MailerBuilder {
+pub(crate) fn over(server: &Server) -> MailerBuilder {
     Mailer::over(Scripted(server.clone())).retry(Retry::none())
 }
 
@@ -243,7 +243,7 @@ fn a_limit_of_connections_at_once_is_waited_for() {
 }
 
 /// Takes `most` recipients of each mail, and says `reply` to the others.
-fn few(most: usize, reply: &'static str) -> Server {
+pub(crate) fn few(most: usize, reply: &'static str) -> Server {
     Server::with(Rules::default().offer(["AUTH PLAIN"]), move |asked| {
         let is_full = asked.is("RCPT") && asked.mail.recipients.len() >= most;
         is_full.then(|| reply.into())
@@ -268,6 +268,48 @@ fn the_rest_goes_by_the_same_connection_before_it_ends() {
             assert_eq!((seen.taken().len(), seen.count("QUIT")), (4, 1));
         });
     }
+}
+
+/// RFC 5321 section 4.5.3.1.10; RFC 9422 section 4.2.
+#[test]
+fn nobody_is_asked_for_again_and_again_where_few_go_at_once() {
+    let send = |server: &Server, recipients| {
+        // A connection is for 100 mails.
+        let mailer = over(server)
+            .password("me", "secret")
+            .retry(quickly(1))
+            .build();
+        let mail = Message::new(envelope(recipients), "x: y\n\ntext");
+        let report = block_on(mailer.expect("a mailer").send_and_close(mail));
+        let report = report.expect("a report");
+        assert!(report.is_complete() && report.attempts() == 1, "{report:?}");
+        server.see(|seen| (seen.count("RCPT"), seen.taken().len()))
+    };
+    for (most, transactions) in [(1, 1000), (7, 143), (100, 10)] {
+        let server = few(most, "452 4.5.3 too many recipients");
+        let (asked, taken) = send(&server, 1000);
+        // All of a window in the first flight, and three that show where it ends.
+        assert!(asked <= 1000 + 512 + 3, "{most}: {asked}");
+        assert_eq!(taken, transactions);
+        let limits = format!("LIMITS RCPTMAX={most}");
+        let offers = Rules::default().offer(["AUTH PLAIN", "PIPELINING", &limits]);
+        let server = Server::with(offers, |_| None);
+        assert_eq!(send(&server, 1000), (1000, transactions), "{most}");
+    }
+    // Who is refused otherwise does not count.
+    let rules = Rules::default().offer(["AUTH PLAIN", "LIMITS RCPTMAX=2"]);
+    let server = Server::with(rules, |asked| {
+        let gone = asked.line.starts_with("RCPT TO:<r1@") || asked.line.starts_with("RCPT TO:<r2@");
+        gone.then(|| "550 5.1.1 nobody".into())
+    });
+    let mailer = over(&server).password("me", "secret").build();
+    let mail = Message::new(envelope(5), "x: y\n\ntext");
+    let report = block_on(mailer.expect("a mailer").send(mail)).expect("a report");
+    let refused = report
+        .fates()
+        .filter(|(_, fate)| matches!(fate, Fate::Refused(_)));
+    assert_eq!(refused.count(), 2);
+    server.see(|seen| assert_eq!((seen.count("RCPT"), seen.taken().len()), (5, 3)));
 }
 
 /// A full mailbox, not too many recipients.
