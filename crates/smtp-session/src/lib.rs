@@ -67,6 +67,7 @@ mod error;
 mod lines;
 mod parameters;
 mod phase;
+mod printable;
 mod receipt;
 #[cfg(feature = "reencode")]
 mod reencode;
@@ -83,6 +84,7 @@ pub use envelope::{Envelope, Recipient};
 pub use error::{BodyError, Error, ErrorKind, InvalidInput};
 pub use parameters::{DeliverBy, EnvelopeId, Hold, Notify, Priority, Ret};
 pub use phase::{Deadlines, NoDeadlines, Phase, Timeouts};
+pub use printable::printable;
 pub use receipt::{Delivery, Outcome, Receipt};
 pub use reply::{EnhancedStatus, MAX_REPLY_LEN, MAX_REPLY_LINE_LEN, MAX_REPLY_LINES, Reply};
 pub use session::{Session, Upgrade};

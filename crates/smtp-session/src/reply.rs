@@ -1,6 +1,7 @@
 //! Replies, read from any split of the input.
 
-use std::fmt::{self, Write as _};
+use crate::printable;
+use std::fmt;
 use wasm_smtp::protocol::parse_reply_line;
 
 pub use wasm_smtp::protocol::EnhancedStatus;
@@ -157,7 +158,7 @@ impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.code)?;
         if !self.text.is_empty() {
-            f.write_char(' ')?;
+            f.write_str(" ")?;
             write_printable(f, &self.text)?;
         }
         Ok(())
@@ -182,19 +183,7 @@ const SHOWN_LEN: usize = 512;
 pub(crate) fn write_printable(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     let mut text = Reply::new(0, mask(text));
     text.shorten(SHOWN_LEN);
-    for c in text.text.chars() {
-        match c {
-            '\n' => f.write_str(" / ")?,
-            c if is_harmful(c) => write!(f, "{}", c.escape_unicode())?,
-            c => f.write_char(c)?,
-        }
-    }
-    Ok(())
-}
-
-/// Control characters, and what has no width or turns the direction of writing.
-fn is_harmful(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{202f}' | '\u{2060}'..='\u{206f}')
+    write!(f, "{}", printable(&text.text))
 }
 
 /// With `***` for each address.

@@ -1,6 +1,6 @@
 //! What was said, for people to read along.
 
-use std::fmt::Write as _;
+use crate::printable;
 
 /// Who said it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,22 +12,28 @@ pub enum Speaker {
 }
 
 /// Takes a line of the dialogue: commands and replies with their addresses, on
-/// one line each and with control characters escaped.
+/// one line each and [`printable`].
 ///
 /// What AUTH sends and its challenges are `***`, and a mail is its length only.
 pub type Transcript = Box<dyn FnMut(Speaker, &str) + Send>;
 
 /// One line of it.
 pub(crate) fn line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => line.push_str(" / "),
-            c if c.is_control() => {
-                let _ = write!(line, "{}", c.escape_unicode());
-            }
-            c => line.push(c),
+    printable(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_turns_no_direction_and_rings_no_bell() {
+        for (said, shown) in [
+            ("250 a\u{202e}b\u{7}", r"250 a\u{202e}b\u{7}"),
+            ("250-a\n250 b\r", r"250-a / 250 b\u{d}"),
+            ("RCPT TO:<\u{2066}\u{fc}@b>", "RCPT TO:<\\u{2066}\u{fc}@b>"),
+        ] {
+            assert_eq!(line(said), shown);
         }
     }
-    line
 }

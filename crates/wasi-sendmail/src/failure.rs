@@ -5,7 +5,9 @@ use crate::message::EightBit;
 use std::{fmt, io};
 use wasm_smtp_wasi::WasiSmtpError;
 use wasm_smtp_wasi::mailer::{Blame, Fate, MailerError, MailerErrorKind, Remedy, SendReport};
-use wasm_smtp_wasi::smtp_session::{Address, Delivery, Error, ErrorKind, Extension, Phase, Reply};
+use wasm_smtp_wasi::smtp_session::{
+    Address, Delivery, Error, ErrorKind, Extension, Phase, Reply, printable,
+};
 use wasm_smtp_wasi::tls_pump::Error as TlsError;
 use wasm_smtp_wasi::wasi_net::{Error as NetError, ErrorKind as NetErrorKind};
 
@@ -212,7 +214,13 @@ impl Missed {
 
 /// A line for each who did not get it.
 fn details<'a>(fates: impl Iterator<Item = (&'a Address, &'a Fate)>) -> Vec<String> {
-    let lines = fates.filter_map(|(address, fate)| Some(format!("{address}: {}", fate_of(fate)?)));
+    let lines = fates.filter_map(|(address, fate)| {
+        Some(format!(
+            "{}: {}",
+            printable(address.as_str()),
+            fate_of(fate)?
+        ))
+    });
     lines.collect()
 }
 

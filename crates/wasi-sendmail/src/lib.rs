@@ -26,7 +26,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Read, Write};
 use std::time::{Instant, SystemTime};
-use wasm_smtp_wasi::smtp_session::Form;
+use wasm_smtp_wasi::smtp_session::{Address, Form, printable};
 use wasm_smtp_wasi::{WasiTarget, block_on};
 
 /// What a run has to say on standard output.
@@ -177,9 +177,9 @@ fn look_through(mails: Source, flags: &Flags, settings: &Settings) -> Result<Str
         let now = SystemTime::now();
         match raw.and_then(|raw| message::prepare(raw, flags, settings, now)) {
             Ok(mail) => {
-                let _ = write!(text, "{name}\n{}\n", describe(&mail));
+                let _ = write!(text, "{}\n{}\n", printable(&name), describe(&mail));
             }
-            Err(failure) => wrong.push(format!("{name}: {failure}")),
+            Err(failure) => wrong.push(format!("{}: {failure}", printable(&name))),
         }
     }
     if wrong.is_empty() {
@@ -191,10 +191,10 @@ fn look_through(mails: Source, flags: &Flags, settings: &Settings) -> Result<Str
 
 /// What `--dry-run` says of a mail.
 fn describe(mail: &Mail) -> String {
-    let sender = mail.envelope.sender().map(ToString::to_string);
-    let mut text = format!("from: <{}>\n", sender.unwrap_or_default());
+    let sender = mail.envelope.sender().map_or("", Address::as_str);
+    let mut text = format!("from: <{}>\n", printable(sender));
     for recipient in mail.envelope.recipients() {
-        let _ = writeln!(text, "to: <{}>", recipient.address());
+        let _ = writeln!(text, "to: <{}>", printable(recipient.address().as_str()));
     }
     let _ = writeln!(text, "octets: {}", mail.size());
     let depends = mail.form != Form::default() && !mail.content.is_ascii();

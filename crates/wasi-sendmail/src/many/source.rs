@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use wasm_smtp_wasi::smtp_session::printable;
 
 /// A mail as it was read.
 pub(crate) struct RawMail {
@@ -109,5 +110,5 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::unreadable(path.display().to_string().escape_debug(), error)
+    Failure::unreadable(printable(&path.display().to_string()), error)
 }

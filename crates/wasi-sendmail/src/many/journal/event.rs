@@ -4,6 +4,8 @@
 //! characters escaped; so nothing has to be unescaped.
 
 use super::Key;
+use std::fmt::Write as _;
+use wasm_smtp_wasi::smtp_session::printable;
 
 /// The first line of this version.
 pub(super) const HEADER: &str =
@@ -180,9 +182,9 @@ pub(super) fn escape(text: &str) -> String {
     for c in text.chars() {
         match c {
             '\\' | '\t' | '\n' | '\r' => escaped.extend(c.escape_default()),
-            '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => escaped.extend(c.escape_unicode()),
-            c if c.is_control() => escaped.extend(c.escape_unicode()),
-            c => escaped.push(c),
+            c => {
+                let _ = write!(escaped, "{}", printable(c.encode_utf8(&mut [0; 4])));
+            }
         }
     }
     escaped

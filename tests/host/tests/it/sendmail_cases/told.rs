@@ -242,6 +242,38 @@ async fn a_dry_run_over_a_folder_names_each_mail_and_leaves_no_journal() {
     assert!(!fixture.path("out/wasi-sendmail.journal").exists());
 }
 
+/// Whoever fills the folder names its files.
+#[cfg(unix)]
+#[tokio::test]
+async fn names_of_files_write_no_lines_and_no_titles() {
+    let fixture = Fixture::new().await;
+    let name = "out/a\u{1b}]0;title\u{7}\nto: <x@y>\u{202e}.eml";
+    let shown = r"a\u{1b}]0;title\u{7} / to: <x@y>\u{202e}.eml";
+    for (mail, code) in [(MAIL, 0), ("To: nobody in particular\n\n", 65)] {
+        fixture.write(name, mail);
+        let args = ["--dry-run", "--from-dir", "/mails/out"];
+        let outcome = fixture.guest(&args).run().await;
+        let said = match code {
+            0 => outcome.expect_success().stdout,
+            _ => {
+                expect(&outcome, code, &["the To field"]);
+                outcome.stderr
+            }
+        };
+        assert!(said.contains(shown), "{said:?}");
+        assert!(!said.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{said:?}");
+        assert!(!said.lines().any(|line| line.starts_with("to: <x@y>")));
+    }
+    // The journal and the report of a run have another way to write the same.
+    let outcome = fixture.guest(&["--from-dir", "/mails/out"]).run().await;
+    let said = outcome.stderr + &fixture.read("out/wasi-sendmail.journal");
+    assert!(!said.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{said:?}");
+    assert!(
+        said.contains(r"a\u{1b}]0;title\u{7}\nto: <x@y>\u{202e}.eml"),
+        "{said:?}"
+    );
+}
+
 #[tokio::test]
 async fn help_and_version_are_printed_and_nothing_is_read() {
     let component = build("wasi-sendmail", "wasi-sendmail");
