@@ -8,6 +8,7 @@ use crate::reactor::{Registration, Timer};
 use crate::resolve::{Resolve, resolve_by};
 use crate::time::after;
 use crate::{Error, ErrorKind, Operation, TcpStream, WasiTarget, sys};
+use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -19,7 +20,9 @@ use std::time::{Duration, Instant};
 ///
 /// The name's addresses are tried in turn, IPv6 and IPv4 alternating, the next
 /// one 250 ms after the last or as soon as that failed; the first connection
-/// that stands wins and the others are cancelled.
+/// that stands wins and the others are cancelled. At most eight are tried at a time, and
+/// over all connections that are being opened eight beside one of each: then the oldest
+/// gives way to the next.
 ///
 /// Source: RFC 8305 (Happy Eyeballs).
 #[derive(Clone)]
@@ -149,6 +152,7 @@ impl Connector {
         deadline: Instant,
     ) -> Result<TcpStream, Error> {
         let mut race = Race::new(addresses, self.stagger);
+        let mut beside = Beside::default();
         let mut attempts: Vec<Attempt> = Vec::new();
         let mut overall = Timer::at(deadline);
         let mut next_start = None;
@@ -166,9 +170,12 @@ impl Connector {
                         }
                     }
                 }
-                let Some(address) = race.start(Instant::now()) else {
+                beside.set(race.running().len());
+                let Some(address) = race.start(Instant::now(), beside.most()) else {
                     break;
                 };
+                attempts.retain(|attempt| race.running().contains(&attempt.address));
+                beside.set(race.running().len());
                 from = attempts.len();
                 match Attempt::start(address, after(self.attempt_timeout)) {
                     Ok(attempt) => attempts.push(attempt),
@@ -205,6 +212,39 @@ impl fmt::Debug for Connector {
     }
 }
 
+/// How many attempts of one race run at a time, and of all races beside the first of
+/// each.
+const AT_ONCE: usize = 8;
+
+thread_local! {
+    static BESIDE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// What a race has of those.
+#[derive(Default)]
+struct Beside(usize);
+
+impl Beside {
+    /// So many attempts run.
+    fn set(&mut self, running: usize) {
+        let beside = running.saturating_sub(1);
+        BESIDE.set(BESIDE.get() + beside - self.0);
+        self.0 = beside;
+    }
+
+    /// How many may.
+    fn most(&self) -> usize {
+        let free = AT_ONCE.saturating_sub(BESIDE.get());
+        (1 + self.0 + free).min(AT_ONCE)
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
 /// One address being connected to.
 struct Attempt {
     address: SocketAddr,
@@ -236,5 +276,30 @@ impl Attempt {
                 self.timer.poll(cx).map(|()| Err(ErrorKind::TimedOut))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_races_together_have_few_sockets_beside_their_first() {
+        let mut races: Vec<Beside> = (0..20).map(|_| Beside::default()).collect();
+        // Each wants more and more.
+        for _ in 0..30 {
+            for race in &mut races {
+                let running = race.most().min(race.0 + 2);
+                race.set(running);
+                let first = 20;
+                let all: usize = first + BESIDE.get();
+                assert!(running >= 1 && running <= AT_ONCE && all <= first + AT_ONCE);
+            }
+        }
+        assert_eq!(BESIDE.get(), AT_ONCE);
+        races.truncate(1);
+        assert_eq!(races[0].most(), AT_ONCE);
+        drop(races);
+        assert_eq!(BESIDE.get(), 0);
     }
 }

@@ -28,13 +28,17 @@ impl Race {
         }
     }
 
-    /// The address to start an attempt to now, if one is due.
-    pub(crate) fn start(&mut self, now: Instant) -> Option<SocketAddr> {
+    /// The address to start an attempt to now, if one is due. With it at most so many
+    /// run: the oldest give way.
+    pub(crate) fn start(&mut self, now: Instant, most: usize) -> Option<SocketAddr> {
         if self.next_start.is_some_and(|at| now < at) {
             return None;
         }
         if self.waiting.is_empty() {
             return None;
+        }
+        while self.running.len() >= most.max(1) {
+            self.failed(self.running[0], ErrorKind::TimedOut);
         }
         let address = self.waiting.remove(0);
         self.running.push(address);
@@ -56,6 +60,10 @@ impl Race {
         self.failures
             .push(Error::new(Operation::Connect, ip::to_text(address), kind));
         self.next_start = None;
+    }
+
+    pub(crate) fn running(&self) -> &[SocketAddr] {
+        &self.running
     }
 
     /// Whether every address has failed.
@@ -152,6 +160,11 @@ mod tests {
 
     /// Runs a race on a clock of its own, until it is won, lost or at `end`.
     fn simulate(hosts: &[(SocketAddr, Fate)], end: u64) -> (Vec<Event>, Race) {
+        simulate_with(hosts, usize::MAX, end)
+    }
+
+    /// With so many attempts at a time.
+    fn simulate_with(hosts: &[(SocketAddr, Fate)], most: usize, end: u64) -> (Vec<Event>, Race) {
         let zero = Instant::now();
         let at = |ms| zero + Duration::from_millis(ms);
         let fate_of = |address| hosts.iter().find(|(a, _)| *a == address).unwrap().1;
@@ -159,9 +172,15 @@ mod tests {
         let mut race = Race::new(list, Duration::from_millis(STAGGER));
         let (mut events, mut running, mut now) = (Vec::new(), Vec::new(), 0);
         loop {
-            while let Some(address) = race.start(at(now)) {
+            while let Some(address) = race.start(at(now), most) {
+                // Whoever gave way has failed.
+                let gave_way = |(a, ..): &&(SocketAddr, u64, Fate)| !race.running.contains(a);
+                let oldest = running.iter().filter(gave_way).map(|(a, ..)| *a);
+                events.extend(oldest.map(|address| Event::Failed(now, address)));
+                running.retain(|(a, ..)| race.running.contains(a));
                 events.push(Event::Started(now, address));
                 running.push((address, now, fate_of(address)));
+                assert!(running.len() <= most);
             }
             let due = |(_, start, fate): &(_, u64, Fate)| fate.at().map(|after| start + after);
             let next = running.iter().filter_map(due).min();
@@ -201,6 +220,35 @@ mod tests {
             };
             fates.into_iter().enumerate().map(address).collect()
         })
+    }
+
+    /// A name may have any number of addresses; a host, so many sockets.
+    #[test]
+    fn the_oldest_gives_way_and_the_last_of_many_still_wins() {
+        let last = SocketAddr::new("192.0.2.19".parse().unwrap(), 25);
+        let hosts: Vec<_> = (0..20)
+            .map(|n| {
+                let address = SocketAddr::new(format!("192.0.2.{n}").parse().unwrap(), 25);
+                let fate = if address == last {
+                    Fate::Connects(10)
+                } else {
+                    Fate::Hangs
+                };
+                (address, fate)
+            })
+            .collect();
+        for most in [1, 2, 8, 20] {
+            let (events, race) = simulate_with(&hosts, most, 30_000);
+            // Every 250 ms, as without a limit.
+            assert_eq!(events.last(), Some(&Event::Won(19 * STAGGER + 10, last)));
+            let failed = |event: &&Event| matches!(event, Event::Failed(..));
+            assert_eq!(events.iter().filter(failed).count(), 20 - most);
+            let kinds: Vec<_> = race.failures.iter().map(Error::kind).collect();
+            assert_eq!(kinds, vec![ErrorKind::TimedOut; 20 - most]);
+            let gave_way = race.failures.iter().map(Error::subject);
+            let oldest = hosts.iter().map(|(address, _)| address.to_string());
+            assert!(gave_way.eq(oldest.take(20 - most)));
+        }
     }
 
     const END: u64 = 5000;

@@ -134,7 +134,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag(&["--tries"], "N", Does::Set(Setting::Tries),
         "try a mail so often, 1 to 20; default: 1, for several mails 3"),
     flag(&["--timeout"], "SECONDS", Does::Set(Setting::Timeout),
-        "the time for one mail in all, 1 to 86400"),
+        "the time for one mail in all, 1 to 86400; default: 3600"),
     // Several mails.
     flag(&["--from-dir"], "DIR", Does::FromDir,
         "submit every mail in this folder, each to the recipients in its header"),

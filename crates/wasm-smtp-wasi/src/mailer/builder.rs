@@ -46,7 +46,7 @@ pub(super) struct Setup {
     pub(super) session: Options,
     pub(super) limits: Limits,
     pub(super) retry: Retry,
-    pub(super) deadline: Option<Duration>,
+    pub(super) deadline: Duration,
     /// How long a port may say nothing before it is asked for TLS.
     pub(super) silence: Duration,
     pub(super) transcript: Option<Reader>,
@@ -72,6 +72,9 @@ pub(super) enum Login {
     Credentials(Credentials),
     Tokens { user: String, source: TokenSource },
 }
+
+/// How long a mail may take.
+const DEADLINE: Duration = Duration::from_secs(60 * 60);
 
 impl MailerBuilder {
     #[cfg(test)]
@@ -101,7 +104,7 @@ impl MailerBuilder {
                     check_after: Duration::from_secs(1),
                 },
                 retry: Retry::default(),
-                deadline: None,
+                deadline: DEADLINE,
                 silence: SILENCE,
                 transcript: None,
             },
@@ -235,9 +238,11 @@ impl MailerBuilder {
     }
 
     /// How long a mail may take in all, with every attempt and all that is waited
-    /// for in between. Default: no limit but those of the phases and attempts.
+    /// for in between, a connection and its turn too. Default: one hour, since each
+    /// reply of a server begins the time of its phase anew; [`Duration::MAX`] is no limit.
+    /// A mail that can't be tried again in time ends at once.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.setup.deadline = Some(deadline);
+        self.setup.deadline = deadline;
         self
     }
 

@@ -359,7 +359,7 @@ impl Mailer {
     /// When a mail that comes now has to be done.
     fn until(&self) -> Option<Instant> {
         let deadline = self.0.setup.deadline;
-        deadline.map(|time| Deadline::after(time).instant())
+        (deadline < Duration::MAX).then(|| Deadline::after(deadline).instant())
     }
 
     async fn deliver(&self, message: Message, last: bool) -> Result<SendReport, MailerError> {

@@ -13,8 +13,8 @@ use std::time::Duration;
 /// Each wait is four times the one before, less a random part of up to a half, so
 /// that many components do not come back at the same moment. A server that names
 /// a time of up to a day, or that greylists, is waited for as long as it wants
-/// (RFC 6647): limit that by [`MailerBuilder::deadline`](super::MailerBuilder::deadline),
-/// under which a mail that can't be tried again in time ends at once.
+/// (RFC 6647), if the mail has the time: see
+/// [`MailerBuilder::deadline`](super::MailerBuilder::deadline).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
     attempts: u32,

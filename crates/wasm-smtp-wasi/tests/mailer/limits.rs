@@ -40,7 +40,7 @@ fn for_ever_is_a_time_like_any_other() {
     send(&mailer);
     in_time(mailer.verify()).expect("it works");
     // One may go, the next in an age.
-    let slow = builder(&server).rate_limit(1, ever).build();
+    let slow = builder(&server).rate_limit(1, ever).deadline(ever).build();
     let slow = slow.expect("a mailer");
     send(&slow);
     let next = block_on(timeout(SOON, slow.send(message())));

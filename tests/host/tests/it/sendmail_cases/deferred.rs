@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const FOR_A_SECOND: &str = "451 4.7.1 Greylisted, try again in 1 second";
-const FOR_AN_HOUR: &str = "451 4.7.1 Greylisted, try again in 1 hour";
+const FOR_LONG: &str = "451 4.7.1 Greylisted, try again in 20 minutes";
 
 /// The first four of twelve go to addresses that are greylisted.
 fn recipient(number: usize) -> String {
@@ -110,7 +110,7 @@ async fn a_run_that_is_killed_while_mails_wait_leaves_them_not_sent() {
     let greylists = Arc::new(AtomicBool::new(true));
     let still = Arc::clone(&greylists);
     let fixture = Fixture::with(move |asked| {
-        (is_grey(asked) && still.load(Ordering::Relaxed)).then(|| FOR_AN_HOUR.into())
+        (is_grey(asked) && still.load(Ordering::Relaxed)).then(|| FOR_LONG.into())
     })
     .await;
     fill(&fixture);
@@ -145,7 +145,7 @@ async fn a_run_that_stops_does_not_wait_for_them() {
                 .unwrap();
             other.write_all(b"x\n").unwrap();
         }
-        is_grey(asked).then(|| FOR_AN_HOUR.into())
+        is_grey(asked).then(|| FOR_LONG.into())
     })
     .await;
     fill(&fixture);
