@@ -163,6 +163,11 @@ impl Transaction {
 
     fn on_final(&mut self, reply: Reply) -> Result<(), ErrorKind> {
         if is_done(&reply) {
+            // It is about an address (RFC 3463 section 3.2), so that it is the reply to
+            // RCPT: one too many came before. LMTP's is about its recipient.
+            if reply.enhanced().is_some_and(|status| status.subject == 1) {
+                return Err(OUT_OF_STEP);
+            }
             self.deliver(reply);
             return Ok(());
         }

@@ -45,6 +45,38 @@ fn the_last_word_of_a_server_is_why_nothing_follows() {
     }
 }
 
+/// A reply too many shifts those that follow by one, and the reply to RCPT comes where
+/// that to the mail is awaited. RFC 3463 section 3.2: x.1.y is about an address.
+#[test]
+fn a_good_reply_that_is_about_an_address_is_not_to_the_mail() {
+    for (last, reply) in [
+        ("250 2.1.5 recipient ok", "550 5.7.1 spam"),
+        ("250 2.1.0 sender ok", "250 2.0.0 queued"),
+    ] {
+        let shifted = move |line: &str| match line {
+            "." => write(&format!("{last}\r\n{reply}\r\n")),
+            line if line.starts_with("MAIL") => write("250 stray\r\n250 2.1.0 ok\r\n"),
+            // Its reply is late.
+            line if line.starts_with("RCPT") => write(""),
+            _ => None,
+        };
+        let (_, mut session) = open(&server(&FULL, shifted));
+        let error = send(&mut session, &["a@b"], "x").expect_err("nobody knows");
+        assert!(matches!(error.kind(), ErrorKind::Protocol(_)), "{error}");
+        assert_eq!(error.delivery(), Delivery::MaybeSent);
+        assert!(!session.is_usable());
+    }
+    for taken in [
+        "250 2.0.0 queued",
+        "250 2.6.0 queued",
+        "250 queued",
+        "250 2.1 x",
+    ] {
+        let (_, mut session) = open(&server(&FULL, at(".", say(taken))));
+        let _ = send(&mut session, &["a@b"], "x").expect("it was taken");
+    }
+}
+
 /// What EHLO comes to after such a greeting.
 fn greeted(greeting: Act) -> Error {
     let stream = connect(&server(&FULL, at("GREETING", greeting)));
