@@ -7,7 +7,7 @@ use crate::race::Race;
 use crate::reactor::{Registration, Timer};
 use crate::resolve::{Resolve, resolve_by};
 use crate::time::after;
-use crate::{Error, ErrorKind, Operation, TcpStream, WasiTarget, sys};
+use crate::{Error, ErrorKind, Operation, TcpStream, WasiTarget, sys, table};
 use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
@@ -109,7 +109,7 @@ impl Connector {
     /// # Errors
     ///
     /// Those of [`resolve`](crate::resolve()) and [`TcpStream::connect`];
-    /// [`ErrorKind::TimedOut`] when the time is over;
+    /// [`ErrorKind::TimedOut`] when the time is over; [`ErrorKind::TooManyStalled`];
     /// [`ErrorKind::NoAddressOfFamily`].
     /// [`Error::attempts`] holds what each address answered.
     ///
@@ -151,6 +151,10 @@ impl Connector {
         addresses: Vec<SocketAddr>,
         deadline: Instant,
     ) -> Result<TcpStream, Error> {
+        if table::is_full() {
+            let kind = ErrorKind::TooManyStalled;
+            return Err(Error::new(Operation::Connect, subject, kind));
+        }
         let mut race = Race::new(addresses, self.stagger);
         let mut beside = Beside::default();
         let mut attempts: Vec<Attempt> = Vec::new();

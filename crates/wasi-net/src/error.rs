@@ -73,6 +73,9 @@ pub enum ErrorKind {
     InvalidOption,
     /// The host is out of sockets.
     NewSocketLimit,
+    /// So many dropped streams wait for peers that take no more
+    /// ([`stalled_connections`](crate::stalled_connections)) that no other is opened.
+    TooManyStalled,
     /// The host is out of memory.
     OutOfMemory,
     /// The host or this build knows no such operation.
@@ -99,6 +102,7 @@ impl fmt::Display for ErrorKind {
             Self::InvalidAddress => "this address can't be connected to: port 0 and unspecified, multicast and IPv4-mapped IPv6 addresses are refused",
             Self::InvalidOption => "the host refuses this value of a socket option",
             Self::NewSocketLimit => "the host is out of sockets",
+            Self::TooManyStalled => "256 dropped connections still wait for peers that take no more; try again later",
             Self::OutOfMemory => "the host is out of memory",
             Self::Unsupported => "not supported here; sockets need a component built for wasm32-wasip2",
             Self::Other => "the host gave no usable reason",
@@ -126,9 +130,10 @@ impl ErrorKind {
             Self::Closed => io::ErrorKind::BrokenPipe,
             Self::OutOfMemory => io::ErrorKind::OutOfMemory,
             Self::Unsupported => io::ErrorKind::Unsupported,
-            Self::TemporaryResolverFailure | Self::NewSocketLimit | Self::Other => {
-                io::ErrorKind::Other
-            }
+            Self::TemporaryResolverFailure
+            | Self::NewSocketLimit
+            | Self::TooManyStalled
+            | Self::Other => io::ErrorKind::Other,
         }
     }
 

@@ -313,8 +313,18 @@ impl Table {
     }
 }
 
+/// How many stalled connections there may be for another one to be opened.
+const MOST_STALLED: usize = 256;
+
+/// Whether there are too many stalled connections for another one.
+pub(crate) fn is_full() -> bool {
+    reap();
+    stalled_connections() >= MOST_STALLED
+}
+
 /// How many dropped streams the host still holds because their peers take no
-/// more: a write was in flight when they were dropped. The crate looks at a few
+/// more: a write was in flight when they were dropped. With 256 of them connecting is
+/// [`ErrorKind::TooManyStalled`](crate::ErrorKind::TooManyStalled). The crate looks at a few
 /// of them whenever it waits or lets a stream go, ever more rarely while that is
 /// in vain, and lets go of those whose peers have let go.
 #[must_use]

@@ -353,7 +353,8 @@ fn of_connection(error: &WasiSmtpError) -> u8 {
             Some(
                 NetErrorKind::Unsupported
                 | NetErrorKind::OutOfMemory
-                | NetErrorKind::NewSocketLimit,
+                | NetErrorKind::NewSocketLimit
+                | NetErrorKind::TooManyStalled,
             ),
             _,
         ) => OSERR,

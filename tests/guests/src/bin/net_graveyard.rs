@@ -8,7 +8,7 @@
 use futures_lite::{AsyncReadExt as _, AsyncWriteExt as _};
 use std::time::{Duration, Instant};
 use test_guests::{arg, run};
-use wasi_net::{Connector, stalled_connections};
+use wasi_net::{Connector, ErrorKind, stalled_connections};
 
 async fn connect(port: usize) -> wasi_net::TcpStream {
     let connector = Connector::new();
@@ -50,6 +50,10 @@ fn main() {
             slowest = slowest.max(stall_and_drop().await);
         }
         assert_eq!(stalled_connections(), count);
+        if count == 256 {
+            let full = Connector::new().connect("127.0.0.1", arg(3)).await;
+            assert_eq!(full.unwrap_err().kind(), ErrorKind::TooManyStalled);
+        }
         let beside = round_trips(&mut echo).await / alone;
         control.write_all(&[1]).await.unwrap();
         control.flush().await.unwrap();
@@ -58,6 +62,7 @@ fn main() {
         while stalled_connections() > 0 {
             wasi_net::sleep(Duration::from_millis(1)).await;
         }
+        drop(connect(3).await);
         println!("{:.3} {beside:.3}", slowest.as_secs_f64() * 1000.0);
     });
 }

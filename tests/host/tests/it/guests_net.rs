@@ -185,7 +185,8 @@ async fn net_many() {
 #[tokio::test]
 async fn net_graveyard() {
     let runs = [
-        ("own", 1000),
+        // No more may be: there connecting is `ErrorKind::TooManyStalled`.
+        ("own", 256),
         ("wstd", 100),
         ("futures-lite", 100),
         ("tokio", 100),
