@@ -297,7 +297,7 @@ mod tests {
                 race.set(running);
                 let first = 20;
                 let all: usize = first + BESIDE.get();
-                assert!(running >= 1 && running <= AT_ONCE && all <= first + AT_ONCE);
+                assert!((1..=AT_ONCE).contains(&running) && all <= first + AT_ONCE);
             }
         }
         assert_eq!(BESIDE.get(), AT_ONCE);

@@ -164,7 +164,7 @@ mod tests {
             let logins = Logins::new();
             let mut now = start;
             let fail = |now| logins.failed(error(reply), now).no_login_before();
-            while let None = fail(now) {
+            while fail(now).is_none() {
                 assert!(is_open(&logins, now));
             }
             for _ in 0..3 {
