@@ -12,10 +12,12 @@ use std::time::SystemTime;
 use xshell::Shell;
 
 /// The crates of the targets.
-pub(crate) const FOLDERS: [&str; 3] = [
+pub(crate) const FOLDERS: [&str; 5] = [
     "crates/smtp-session/fuzz",
     "crates/tls-pump/fuzz",
     "crates/tls-pump-crypto/fuzz",
+    "crates/wasi-sendmail/fuzz",
+    "crates/wasm-smtp-wasi/fuzz",
 ];
 
 /// How long a target runs, and how well it is optimised before.

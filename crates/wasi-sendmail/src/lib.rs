@@ -14,6 +14,12 @@ mod submit;
 
 pub use failure::Failure;
 
+/// A journal of any bytes.
+#[cfg(fuzzing)]
+pub fn fuzz_journal(content: &[u8]) {
+    many::journal::fuzz::journal(content);
+}
+
 use flags::{Action, Flags, Mails, Mode};
 use many::journal::Journal;
 use many::progress::Progress;

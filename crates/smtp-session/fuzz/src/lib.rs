@@ -212,3 +212,14 @@ pub fn challenges(script: &[u8]) {
         assert!(!error.to_string().contains("of-mine"));
     }
 }
+
+/// A mail: what goes in its place goes as it is, and is not much longer.
+#[cfg(feature = "reencode")]
+pub fn reencode(mail: &[u8]) {
+    let form = Form::default().reencode();
+    let again = |mail: &[u8]| smtp_session::Body::bytes(mail).form(form).reencoded();
+    if let Ok(Some(other)) = again(mail) {
+        assert_eq!(again(&other), Ok(None), "once is enough");
+        assert!(other.len() < 4 * mail.len() + 1024);
+    }
+}

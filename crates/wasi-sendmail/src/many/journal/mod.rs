@@ -44,6 +44,8 @@
 //! way it still records, and the second one does not send that again.
 
 mod event;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod settle;
 mod standing;
 mod store;
