@@ -47,7 +47,9 @@ pub fn addresses(list: &[u8]) {
 /// Whether a line in front of the first empty one reads so.
 fn has_bcc(mail: &[u8]) -> bool {
     let lines = mail.split(|byte| *byte == b'\n');
-    let mut header = lines.take_while(|line| !matches!(*line, b"" | b"\r"));
+    let header = lines.take_while(|line| !matches!(*line, b"" | b"\r"));
+    // For some readers a CR ends a line.
+    let mut header = header.flat_map(|line| line.split(|byte| *byte == b'\r').chain([line]));
     header.any(|line| {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else {
             return false;

@@ -193,7 +193,7 @@ pub fn remove_secrets(mail: &mut Vec<u8>) -> Result<(), MailerError> {
     let mut places: Vec<_> = std::iter::once(0..front).collect();
     let bcc = |field: &Field<'_>| field.is(&["bcc", "resent-bcc"]);
     places.extend(fields.by_ref().filter(bcc).map(|field| field.place));
-    let hidden = hidden_bcc(mail, &places);
+    let hidden = hidden_bcc(mail, front, &places[1..]);
     let broken = fields.broken().filter(|at| *at > front);
     if let (Some(at), true) = (broken, hidden.is_some() || places.len() > 1) {
         return Err(no_field(mail, at));
@@ -208,12 +208,11 @@ pub fn remove_secrets(mail: &mut Vec<u8>) -> Result<(), MailerError> {
     Ok(())
 }
 
-/// Where a line in front of the first empty one reads as Bcc, and is in none of the
+/// Where a line from `at` to the first empty one reads as Bcc, and is in none of the
 /// places, which are in order.
-fn hidden_bcc(mail: &[u8], places: &[Range<usize>]) -> Option<usize> {
+fn hidden_bcc(mail: &[u8], mut at: usize, places: &[Range<usize>]) -> Option<usize> {
     let mut places = places.iter().peekable();
-    let mut at = 0;
-    for line in mail.split_inclusive(|byte| *byte == b'\n') {
+    for line in mail[at..].split_inclusive(|byte| *byte == b'\n') {
         if is_empty(line) {
             return None;
         }

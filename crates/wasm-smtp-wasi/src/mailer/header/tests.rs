@@ -199,6 +199,7 @@ fn a_bcc_that_is_seen_as_none_does_not_leave() {
         "\tBCC:",
         "resent-bcc\u{2060}:",
         "X: a\rBcc: ",
+        "\u{feff}X: a\rBcc: ",
         "B\rcc\r:",
     ] {
         for mail in [
