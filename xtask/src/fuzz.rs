@@ -183,10 +183,13 @@ mod tests {
             .into_iter()
             .map(|it| it.name)
             .collect();
-        let session = ["challenges", "ehlo", "replies"];
+        let session = ["challenges", "ehlo", "reencode", "replies"];
         let tls_pump = ["client", "server", "stream"];
         let crypto = ["key_share", "private_key", "record", "verify"];
-        assert_eq!(names, [&session[..], &tls_pump, &crypto].concat());
+        let command = ["journal"];
+        let mailer = ["addresses", "header"];
+        let all = [&session[..], &tls_pump, &crypto, &command, &mailer];
+        assert_eq!(names, all.concat());
     }
 
     #[test]
