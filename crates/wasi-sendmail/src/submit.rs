@@ -14,6 +14,9 @@ use wasm_smtp_wasi::mailer::{Event, Mailer, Message, Retry, SendReport, Verified
 use wasm_smtp_wasi::smtp_session::{Credentials, Extension, Mechanism, Speaker};
 use wasm_smtp_wasi::{ConnectOptions, WasiTarget};
 
+/// How long a mail may take.
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
 /// How many mails the rate is about.
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -46,12 +49,10 @@ where
     builder = builder
         .connect_options(connect_options(settings)?)
         .connections(settings.connections)
+        .deadline(settings.timeout.unwrap_or(HOUR))
         .retry(Retry::default().attempts(settings.tries));
     if let Some(name) = &settings.ehlo {
         builder = builder.ehlo(name);
-    }
-    if let Some(timeout) = settings.timeout {
-        builder = builder.deadline(timeout);
     }
     if let Some(mails) = settings.rate {
         builder = builder.rate_limit(mails, MINUTE);

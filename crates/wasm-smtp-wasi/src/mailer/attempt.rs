@@ -154,6 +154,8 @@ impl Mailer {
     }
 
     pub(super) async fn open(&self, used: Use) -> Result<Link, MailerError> {
+        // Another may have been refused while this one waited for its place.
+        self.0.logins.check(Instant::now())?;
         let learned = lock(&self.0.pool).learned;
         let opened = Link::open(&*self.0.connect, &self.0.setup, learned, used).await;
         match opened {
@@ -224,7 +226,17 @@ impl Mailer {
                 }
                 Err(error) => error,
             };
+            let left = job.count_left();
             let has_news = job.failed(&error);
+            let is_of_some = matches!(
+                error.kind(),
+                ErrorKind::NoRecipients | ErrorKind::Unsupported(_)
+            );
+            let goes_on = link.session.is_usable() && link.mails < mails_max;
+            // Nobody of this transaction gets it; others wait for theirs.
+            if is_of_some && goes_on && (1..left).contains(&job.count_left()) {
+                continue;
+            }
             let another = match job.message.is_whole() {
                 true => self.another(&error, &link, job, has_news),
                 false => None,

@@ -46,7 +46,7 @@ pub(super) struct Setup {
     pub(super) session: Options,
     pub(super) limits: Limits,
     pub(super) retry: Retry,
-    pub(super) deadline: Duration,
+    pub(super) deadline: Option<Duration>,
     /// How long a port may say nothing before it is asked for TLS.
     pub(super) silence: Duration,
     pub(super) transcript: Option<Reader>,
@@ -74,7 +74,7 @@ pub(super) enum Login {
 }
 
 /// How long a mail may take.
-const DEADLINE: Duration = Duration::from_secs(60 * 60);
+pub(super) const DEADLINE: Duration = Duration::from_secs(60 * 60);
 
 impl MailerBuilder {
     #[cfg(test)]
@@ -104,7 +104,7 @@ impl MailerBuilder {
                     check_after: Duration::from_secs(1),
                 },
                 retry: Retry::default(),
-                deadline: DEADLINE,
+                deadline: None,
                 silence: SILENCE,
                 transcript: None,
             },
@@ -239,10 +239,12 @@ impl MailerBuilder {
 
     /// How long a mail may take in all, with every attempt and all that is waited
     /// for in between, a connection and its turn too. Default: one hour, since each
-    /// reply of a server begins the time of its phase anew; [`Duration::MAX`] is no limit.
+    /// reply of a server begins the time of its phase anew; none with a
+    /// [`rate_limit`](Self::rate_limit), for which a mail may have to wait longer.
+    /// [`Duration::MAX`] is no limit.
     /// A mail that can't be tried again in time ends at once.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.setup.deadline = deadline;
+        self.setup.deadline = Some(deadline);
         self
     }
 

@@ -212,6 +212,8 @@ pub fn remove_secrets(mail: &mut Vec<u8>) -> Result<(), MailerError> {
 /// places, which are in order.
 fn hidden_bcc(mail: &[u8], mut at: usize, places: &[Range<usize>]) -> Option<usize> {
     let mut places = places.iter().peekable();
+    // A signature names the fields that it is of, over several lines.
+    let mut is_signature = false;
     for line in mail[at..].split_inclusive(|byte| *byte == b'\n') {
         if is_empty(line) {
             return None;
@@ -220,7 +222,11 @@ fn hidden_bcc(mail: &[u8], mut at: usize, places: &[Range<usize>]) -> Option<usi
         let is_taken = places.peek().is_some_and(|place| place.contains(&at));
         // For some readers a CR ends a line.
         let mut lines = std::iter::once(line).chain(line.split(|byte| *byte == b'\r'));
-        if !is_taken && lines.any(reads_as_bcc) {
+        if !matches!(line, [b' ' | b'\t', ..]) {
+            let label = colon(line).map_or(&line[..0], |colon| line[..colon].trim_ascii_end());
+            is_signature = label.to_ascii_lowercase().ends_with(b"-signature");
+        }
+        if !is_taken && !is_signature && lines.any(reads_as_bcc) {
             return Some(at);
         }
         at += line.len();

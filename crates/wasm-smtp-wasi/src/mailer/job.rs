@@ -100,6 +100,11 @@ impl Job {
         self.most_at_once = self.most_at_once.min(most.max(1));
     }
 
+    /// How many may still get it in this attempt.
+    pub(super) fn count_left(&self) -> usize {
+        self.left().count()
+    }
+
     /// Whether the next transaction leaves somebody for another one.
     pub(super) fn has_more(&self) -> bool {
         self.left().nth(self.most_at_once).is_some()
@@ -180,7 +185,11 @@ impl Job {
     /// Whether another attempt would meet the same.
     pub(super) fn is_hopeless(&self) -> bool {
         let error = self.error.as_ref();
-        error.is_some_and(|error| !error.is_transient() || error.no_login_before().is_some())
+        error.is_some_and(|error| match error.is_transient() {
+            true => error.no_login_before().is_some(),
+            // Others than those of the last transaction may be asked for again.
+            false => !is_of_recipients(error),
+        })
     }
 
     /// What follows the attempt.
@@ -278,6 +287,14 @@ fn is_of_mail(error: &MailerError) -> bool {
                 | Phase::DataBlock
                 | Phase::DataTermination
         )
+}
+
+/// Whether it tells of the recipients of a transaction, and of nothing else.
+fn is_of_recipients(error: &MailerError) -> bool {
+    let MailerErrorKind::Session(error) = error.kind() else {
+        return false;
+    };
+    matches!(error.kind(), ErrorKind::NoRecipients)
 }
 
 /// Whether the connection was lost, and what the server said before holds.

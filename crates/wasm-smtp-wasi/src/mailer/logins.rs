@@ -67,7 +67,7 @@ impl Logins {
     }
 
     /// Fails as long as no login is tried.
-    fn check(&self, now: Instant) -> Result<(), MailerError> {
+    pub(super) fn check(&self, now: Instant) -> Result<(), MailerError> {
         match &lock(&self.state).closed {
             Some((why, until)) if now < *until => Err(why.again()),
             _ => Ok(()),

@@ -86,7 +86,7 @@ pub use verify::Verified;
 pub use mail_builder;
 
 use crate::WasiTarget;
-use builder::Setup;
+use builder::{DEADLINE, Setup};
 use deferred::Window;
 use event::Use;
 use futures_core::Stream;
@@ -358,7 +358,11 @@ impl Mailer {
 
     /// When a mail that comes now has to be done.
     fn until(&self) -> Option<Instant> {
-        let deadline = self.0.setup.deadline;
+        let default = match self.0.rate {
+            Some(_) => Duration::MAX,
+            None => DEADLINE,
+        };
+        let deadline = self.0.setup.deadline.unwrap_or(default);
         (deadline < Duration::MAX).then(|| Deadline::after(deadline).instant())
     }
 

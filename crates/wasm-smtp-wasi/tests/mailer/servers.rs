@@ -312,6 +312,39 @@ fn nobody_is_asked_for_again_and_again_where_few_go_at_once() {
     server.see(|seen| assert_eq!((seen.count("RCPT"), seen.taken().len()), (5, 3)));
 }
 
+/// Those of one transaction that are all refused are no matter of the others.
+#[test]
+fn whoever_waits_for_another_transaction_is_asked_for_in_any_case() {
+    for (reply, tries) in [("550 5.1.1 nobody", 1), ("450 4.2.1 later", 2)] {
+        for rcpt_max in [true, false] {
+            let offer: &[&str] = match rcpt_max {
+                true => &["AUTH PLAIN", "LIMITS RCPTMAX=1"],
+                false => &["AUTH PLAIN"],
+            };
+            let server = Server::with(
+                Rules::default().offer(offer.iter().copied()),
+                move |asked| {
+                    let is_gone = ["RCPT TO:<r1@", "RCPT TO:<r4@"];
+                    if is_gone.iter().any(|gone| asked.line.starts_with(gone)) {
+                        return Some(reply.into());
+                    }
+                    let is_full = asked.is("RCPT") && !asked.mail.recipients.is_empty();
+                    is_full.then(|| "452 4.5.3 too many".into())
+                },
+            );
+            let mailer = over(&server)
+                .password("me", "secret")
+                .retry(quickly(2))
+                .build();
+            let mail = Message::new(envelope(5), "x: y\n\ntext");
+            let report = block_on(mailer.expect("a mailer").send(mail)).expect("a report");
+            let fates = report.fates().filter(|(_, fate)| **fate == Fate::Sent);
+            assert_eq!(fates.count(), 3, "{reply} {rcpt_max}: {report:?}");
+            server.see(|seen| assert!(seen.count("RCPT TO:<r4@") >= tries));
+        }
+    }
+}
+
 /// A full mailbox, not too many recipients.
 #[test]
 fn a_status_says_whose_a_452_is() {
