@@ -150,7 +150,7 @@ impl TlsConfigBuilder {
     ///
     /// Policies that build no chain do not look at them: `PinnedSpki`,
     /// `Opportunistic`, and TLSA records of usage 3. Neither do resumed
-    /// sessions, which live a week at most.
+    /// sessions, which live 24 hours at most.
     ///
     /// Source: RFC 5280 section 5.
     #[must_use]
