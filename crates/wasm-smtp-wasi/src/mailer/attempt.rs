@@ -2,7 +2,7 @@
 
 use super::builder::Login;
 use super::event::Use;
-use super::job::Job;
+use super::job::{Job, is_of_recipients};
 use super::link::Link;
 use super::places::Place;
 use super::wait::{beside, within};
@@ -305,14 +305,6 @@ pub(super) fn is_lost(error: &MailerError) -> bool {
         return false;
     };
     is_loss(error.kind()) && error.delivery() == Delivery::NotSent
-}
-
-/// Whether the server took the sender and refused each recipient.
-fn is_of_recipients(error: &MailerError) -> bool {
-    let MailerErrorKind::Session(error) = error.kind() else {
-        return false;
-    };
-    matches!(error.kind(), ErrorKind::NoRecipients)
 }
 
 /// Whether an error of a new connection may be for others that there are.

@@ -289,8 +289,8 @@ fn is_of_mail(error: &MailerError) -> bool {
         )
 }
 
-/// Whether it tells of the recipients of a transaction, and of nothing else.
-fn is_of_recipients(error: &MailerError) -> bool {
+/// Whether the server took the sender and refused each recipient of a transaction.
+pub(super) fn is_of_recipients(error: &MailerError) -> bool {
     let MailerErrorKind::Session(error) = error.kind() else {
         return false;
     };
