@@ -232,12 +232,13 @@ impl Mailer {
                 error.kind(),
                 ErrorKind::NoRecipients | ErrorKind::Unsupported(_)
             );
-            let goes_on = link.session.is_usable() && link.mails < mails_max;
+            let is_whole = job.message.is_whole();
+            let goes_on = is_whole && link.session.is_usable() && link.mails < mails_max;
             // Nobody of this transaction gets it; others wait for theirs.
             if is_of_some && goes_on && (1..left).contains(&job.count_left()) {
                 continue;
             }
-            let another = match job.message.is_whole() {
+            let another = match is_whole {
                 true => self.another(&error, &link, job, has_news),
                 false => None,
             };

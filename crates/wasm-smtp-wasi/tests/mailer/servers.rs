@@ -345,6 +345,29 @@ fn whoever_waits_for_another_transaction_is_asked_for_in_any_case() {
     }
 }
 
+/// What was read once is gone.
+#[test]
+fn a_reader_that_was_begun_goes_to_nobody_else() {
+    let rules = Rules::default().offer(["AUTH PLAIN", "LIMITS RCPTMAX=1"]);
+    let server = Server::with(rules, |asked| {
+        let is_gone = asked.line.starts_with("RCPT TO:<r0@");
+        is_gone.then(|| "550 5.1.1 nobody".into())
+    });
+    let mail = "From: a@b.example\nTo: r0@b.example, r1@b.example\n\n";
+    let mail: &[u8] = (mail.to_owned() + &"text\n".repeat(40_000))
+        .leak()
+        .as_bytes();
+    let mailer = over(&server).password("me", "secret").build();
+    let sent = block_on(async {
+        let message = Message::from_reader(mail).await.expect("a message");
+        mailer.expect("a mailer").send(message).await
+    });
+    server.see(|seen| {
+        let whole = seen.taken().iter().all(|mail| mail.content.len() > 200_000);
+        assert!(whole, "{sent:?}");
+    });
+}
+
 /// A full mailbox, not too many recipients.
 #[test]
 fn a_status_says_whose_a_452_is() {
