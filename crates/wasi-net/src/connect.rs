@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// one 250 ms after the last or as soon as that failed; the first connection
 /// that stands wins and the others are cancelled. At most eight are tried at a time, and
 /// over all connections that are being opened eight beside one of each: then the oldest
-/// gives way to the next.
+/// gives way to the next, after two seconds.
 ///
 /// Source: RFC 8305 (Happy Eyeballs).
 #[derive(Clone)]
@@ -174,12 +174,12 @@ impl Connector {
                         }
                     }
                 }
-                beside.set(race.running().len());
+                beside.set(race.running_len());
                 let Some(address) = race.start(Instant::now(), beside.most()) else {
                     break;
                 };
-                attempts.retain(|attempt| race.running().contains(&attempt.address));
-                beside.set(race.running().len());
+                attempts.retain(|attempt| race.is_running(attempt.address));
+                beside.set(race.running_len());
                 from = attempts.len();
                 match Attempt::start(address, after(self.attempt_timeout)) {
                     Ok(attempt) => attempts.push(attempt),

@@ -6,10 +6,15 @@ use crate::{Error, ErrorKind, Operation, ip};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+/// How long an attempt goes on before it gives way to the next address: a connection
+/// request is repeated after a second. Source: RFC 6298 section 2.
+const GIVES_WAY_AFTER: Duration = Duration::from_secs(2);
+
 /// A race between the addresses of one host. Source: RFC 8305 section 5.
 pub(crate) struct Race {
     waiting: Vec<SocketAddr>,
-    running: Vec<SocketAddr>,
+    /// With the beginning of each, the oldest first.
+    running: Vec<(SocketAddr, Instant)>,
     failures: Vec<Error>,
     /// When the next attempt may start beside those that run; at once if `None`.
     next_start: Option<Instant>,
@@ -28,8 +33,8 @@ impl Race {
         }
     }
 
-    /// The address to start an attempt to now, if one is due. With it at most so many
-    /// run: the oldest give way.
+    /// The address to start an attempt to now, if one is due. With it at most `most`
+    /// run: the oldest give way once they had their time.
     pub(crate) fn start(&mut self, now: Instant, most: usize) -> Option<SocketAddr> {
         if self.next_start.is_some_and(|at| now < at) {
             return None;
@@ -38,10 +43,16 @@ impl Race {
             return None;
         }
         while self.running.len() >= most.max(1) {
-            self.failed(self.running[0], ErrorKind::TimedOut);
+            let (oldest, since) = self.running[0];
+            let until = add(since, GIVES_WAY_AFTER);
+            if now < until {
+                self.next_start = Some(until);
+                return None;
+            }
+            self.failed(oldest, ErrorKind::TimedOut);
         }
         let address = self.waiting.remove(0);
-        self.running.push(address);
+        self.running.push((address, now));
         self.next_start = Some(add(now, self.stagger));
         Some(address)
     }
@@ -53,17 +64,18 @@ impl Race {
 
     /// An attempt ended without a connection: the next one need not wait.
     pub(crate) fn failed(&mut self, address: SocketAddr, kind: ErrorKind) {
-        let place = self.running.iter().position(|running| *running == address);
-        if let Some(place) = place {
-            self.running.remove(place);
-        }
+        self.running.retain(|(running, _)| *running != address);
         self.failures
             .push(Error::new(Operation::Connect, ip::to_text(address), kind));
         self.next_start = None;
     }
 
-    pub(crate) fn running(&self) -> &[SocketAddr] {
-        &self.running
+    pub(crate) fn is_running(&self, address: SocketAddr) -> bool {
+        self.running.iter().any(|(running, _)| *running == address)
+    }
+
+    pub(crate) fn running_len(&self) -> usize {
+        self.running.len()
     }
 
     /// Whether every address has failed.
@@ -74,7 +86,7 @@ impl Race {
     /// The time is over: what still runs has failed for that reason. Gives all
     /// failures, in their order.
     pub(crate) fn into_failures(mut self) -> Vec<Error> {
-        for address in std::mem::take(&mut self.running) {
+        for (address, _) in std::mem::take(&mut self.running) {
             self.failed(address, ErrorKind::TimedOut);
         }
         self.failures
@@ -174,10 +186,10 @@ mod tests {
         loop {
             while let Some(address) = race.start(at(now), most) {
                 // Whoever gave way has failed.
-                let gave_way = |(a, ..): &&(SocketAddr, u64, Fate)| !race.running.contains(a);
+                let gave_way = |(a, ..): &&(SocketAddr, u64, Fate)| !race.is_running(*a);
                 let oldest = running.iter().filter(gave_way).map(|(a, ..)| *a);
                 events.extend(oldest.map(|address| Event::Failed(now, address)));
-                running.retain(|(a, ..)| race.running.contains(a));
+                running.retain(|(a, ..)| race.is_running(*a));
                 events.push(Event::Started(now, address));
                 running.push((address, now, fate_of(address)));
                 assert!(running.len() <= most);
@@ -237,10 +249,9 @@ mod tests {
                 (address, fate)
             })
             .collect();
-        for most in [1, 2, 8, 20] {
-            let (events, race) = simulate_with(&hosts, most, 30_000);
-            // Every 250 ms, as without a limit.
-            assert_eq!(events.last(), Some(&Event::Won(19 * STAGGER + 10, last)));
+        for (most, start) in [(1, 38_000), (2, 18_250), (8, 19 * STAGGER), (20, 19 * STAGGER)] {
+            let (events, race) = simulate_with(&hosts, most, 40_000);
+            assert_eq!(events.last(), Some(&Event::Won(start + 10, last)));
             let failed = |event: &&Event| matches!(event, Event::Failed(..));
             assert_eq!(events.iter().filter(failed).count(), 20 - most);
             let kinds: Vec<_> = race.failures.iter().map(Error::kind).collect();
@@ -249,6 +260,21 @@ mod tests {
             let oldest = hosts.iter().map(|(address, _)| address.to_string());
             assert!(gave_way.eq(oldest.take(20 - most)));
         }
+    }
+
+    /// As where other races have all the sockets.
+    #[test]
+    fn an_attempt_has_its_time_before_it_gives_way() {
+        let [good, other] = ["192.0.2.1", "192.0.2.2"].map(|ip| addresses(&[ip])[0]);
+        for at in [10, 1900] {
+            let hosts = [(good, Fate::Connects(at)), (other, Fate::Connects(0))];
+            let (events, _) = simulate_with(&hosts, 1, 30_000);
+            assert_eq!(events, [Event::Started(0, good), Event::Won(at, good)]);
+        }
+        // One that fails makes room at once.
+        let hosts = [(good, Fate::Fails(300)), (other, Fate::Connects(0))];
+        let (events, _) = simulate_with(&hosts, 1, 30_000);
+        assert_eq!(events.last(), Some(&Event::Won(300, other)));
     }
 
     const END: u64 = 5000;
@@ -287,8 +313,9 @@ mod tests {
                 // What runs is what the driver drops: nobody who has failed.
                 let failed = race.failures.iter().map(|error| error.subject().to_owned());
                 let failed: Vec<_> = failed.collect();
-                prop_assert!(race.running.contains(&winner));
-                prop_assert!(race.running.iter().all(|a| !failed.contains(&a.to_string())));
+                prop_assert!(race.is_running(winner));
+                let has_failed = |(a, _): &(SocketAddr, _)| failed.contains(&a.to_string());
+                prop_assert!(!race.running.iter().any(has_failed));
             }
         }
 
