@@ -249,7 +249,12 @@ mod tests {
                 (address, fate)
             })
             .collect();
-        for (most, start) in [(1, 38_000), (2, 18_250), (8, 19 * STAGGER), (20, 19 * STAGGER)] {
+        for (most, start) in [
+            (1, 38_000),
+            (2, 18_250),
+            (8, 19 * STAGGER),
+            (20, 19 * STAGGER),
+        ] {
             let (events, race) = simulate_with(&hosts, most, 40_000);
             assert_eq!(events.last(), Some(&Event::Won(start + 10, last)));
             let failed = |event: &&Event| matches!(event, Event::Failed(..));

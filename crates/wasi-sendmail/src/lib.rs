@@ -165,7 +165,8 @@ where
 fn settle(flags: &Flags) -> Result<Output, Failure> {
     let journal = flags.journal().expect("several mails have one");
     let mut journal = Journal::open_existing(&journal)?;
-    let counts = journal.settle(&flags.settled, SystemTime::now())?;
+    let timeout = flags.given.timeout.unwrap_or(submit::TIMEOUT);
+    let counts = journal.settle(&flags.settled, timeout, SystemTime::now())?;
     let mut text = String::new();
     for (settled, mails) in flags.settled.iter().zip(counts) {
         let how = if settled.is_sent { "sent" } else { "not sent" };

@@ -14,8 +14,8 @@ use wasm_smtp_wasi::mailer::{Event, Mailer, Message, Retry, SendReport, Verified
 use wasm_smtp_wasi::smtp_session::{Credentials, Extension, Mechanism, Speaker};
 use wasm_smtp_wasi::{ConnectOptions, WasiTarget};
 
-/// How long a mail may take.
-const HOUR: Duration = Duration::from_secs(60 * 60);
+/// The time for one mail where `--timeout` says nothing.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 /// How many mails the rate is about.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -49,7 +49,7 @@ where
     builder = builder
         .connect_options(connect_options(settings)?)
         .connections(settings.connections)
-        .deadline(settings.timeout.unwrap_or(HOUR))
+        .deadline(settings.timeout.unwrap_or(TIMEOUT))
         .retry(Retry::default().attempts(settings.tries));
     if let Some(name) = &settings.ehlo {
         builder = builder.ehlo(name);

@@ -1,15 +1,13 @@
 //! One attempt at a mail, on a connection that is there or on a new one.
 
-use super::builder::Login;
 use super::event::Use;
 use super::job::{Job, is_of_recipients};
 use super::link::Link;
 use super::places::Place;
 use super::wait::{beside, within};
-use super::{Mailer, MailerError, MailerErrorKind, QUIT_TIME, lock};
+use super::{Mailer, MailerError, MailerErrorKind, QUIT_TIME, Shared, lock};
 use smtp_session::{Delivery, ErrorKind, Phase};
 use std::time::{Duration, Instant};
-use tokio::sync::SemaphorePermit;
 use wasi_net::Deadline;
 
 /// How long a NOOP may take that shows that a connection is alive.
@@ -53,7 +51,7 @@ impl Mailer {
         job.begin_attempt();
         let mut is_paced = false;
         loop {
-            let turn = self.turn(job.until).await?;
+            self.0.logins.check(Instant::now())?;
             let place = within(job.until, self.0.places.take()).await?;
             if !std::mem::replace(&mut is_paced, true) {
                 self.pace(job.until).await?;
@@ -62,7 +60,7 @@ impl Mailer {
             // Those that are not through when the mail is are closed without a word.
             let good_byes = retired.into_iter().map(|link| link.quit(QUIT_TIME));
             // In a box, since each step of the way would copy it.
-            let transfer = Box::pin(self.transfer(job, last, place, turn));
+            let transfer = Box::pin(self.transfer(job, last, place));
             match beside(transfer, wasi_net::join_all(good_byes)).await? {
                 Step::Done => return Ok(()),
                 Step::NoPlace => {}
@@ -94,7 +92,6 @@ impl Mailer {
         job: &mut Job,
         last: bool,
         place: Place<'_>,
-        mut turn: Option<SemaphorePermit<'_>>,
     ) -> Result<Step, MailerError> {
         let mut another = Another::AsBefore;
         loop {
@@ -118,8 +115,6 @@ impl Mailer {
                     opened => opened?,
                 },
             };
-            // Others log in while this one sends.
-            drop(turn.take());
             let sent = self.send_over(link, job, last).await;
             // Where the one before was refused for being full, this one shows it.
             let is_shown = match &sent {
@@ -142,29 +137,16 @@ impl Mailer {
         }
     }
 
-    /// Waits for the turn to log in, if there is something to log in with.
-    pub(super) async fn turn(
-        &self,
-        until: Option<Instant>,
-    ) -> Result<Option<SemaphorePermit<'_>>, MailerError> {
-        match self.0.setup.login {
-            Login::None => Ok(None),
-            _ => within(until, self.0.logins.turn()).await?,
-        }
-    }
-
     pub(super) async fn open(&self, used: Use) -> Result<Link, MailerError> {
-        // Another may have been refused while this one waited for its place.
-        self.0.logins.check(Instant::now())?;
+        let Shared {
+            connect,
+            setup,
+            logins,
+            ..
+        } = &*self.0;
+        logins.check(Instant::now())?;
         let learned = lock(&self.0.pool).learned;
-        let opened = Link::open(&*self.0.connect, &self.0.setup, learned, used).await;
-        match opened {
-            Ok(mut link) => {
-                link.working = Some(self.0.logins.succeeded());
-                Ok(link)
-            }
-            Err(error) => Err(self.0.logins.failed(error, Instant::now())),
-        }
+        Link::open(&**connect, setup, logins, learned, used).await
     }
 
     /// A connection that waits for a mail, and is alive.

@@ -5,7 +5,7 @@ use super::builder::{Login, Setup};
 use super::connect::{BoxFuture, Connect, Connection};
 use super::event::{Event, Listener, Meter, Metered, Timers, Use};
 use super::learned::Learned;
-use super::logins::Working;
+use super::logins::{Logins, Working};
 use super::wait::within;
 use super::{MailerError, MailerErrorKind, QUIT_TIME};
 use crate::{WasiSmtpError, address_literal};
@@ -49,22 +49,41 @@ impl Peer {
 }
 
 impl Link {
-    /// Connects, and goes on to AUTH.
+    /// Connects, and goes through AUTH once it has its turn for that.
     pub(super) async fn open(
         connect: &dyn Connect,
         setup: &Setup,
+        logins: &Logins,
         learned: Learned,
         used: Use,
     ) -> Result<Self, MailerError> {
         let until = used.until;
         let mut this = Self::greet(connect, setup, learned, used.clone()).await?;
+        let turn = match setup.login {
+            Login::None => Ok(None),
+            _ => within(until, logins.turn()).await.and_then(|turn| turn),
+        };
+        let turn = match turn {
+            Ok(turn) => turn,
+            Err(error) => return this.unless_refused(Err(error)).await,
+        };
         let mut proved = this.authenticate(setup, until).await;
         if let Ok(Some(fresh)) = proved {
             this = Self::greet(connect, setup, learned, used).await?;
             proved = this.prove(&fresh).await.map(|()| None);
         }
-        this.used = Instant::now();
-        this.unless_refused(proved.map(drop)).await
+        let now = Instant::now();
+        this.used = now;
+        let proved = match proved {
+            Ok(_) => {
+                this.working = Some(logins.succeeded());
+                Ok(())
+            }
+            Err(error) => Err(logins.failed(error, now)),
+        };
+        // Others log in while this one says good-bye.
+        drop(turn);
+        this.unless_refused(proved).await
     }
 
     /// Says good-bye where the server refused what comes before a mail.

@@ -327,7 +327,6 @@ impl Mailer {
             return Err(MailerError::new(MailerErrorKind::Closed));
         }
         let until = self.until();
-        let _turn = self.turn(until).await?;
         let _place = within(until, shared.places.take()).await?;
         let mut link = self.open(Use::new(until, None)).await?;
         let shown = link.session.noop().await;

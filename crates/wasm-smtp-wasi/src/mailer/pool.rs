@@ -63,6 +63,7 @@ impl Pool {
 mod tests {
     use super::*;
     use crate::block_on;
+    use crate::mailer::logins::Logins;
     use crate::mailer::{LocalServer, Mailer};
     use std::time::Duration;
 
@@ -74,7 +75,8 @@ mod tests {
         let mut builder = Mailer::over(server.clone());
         let setup = &*builder.setup_mut();
         let (learned, used) = (Learned::default(), Use::default());
-        let link = block_on(Link::open(&server, setup, learned, used)).expect("a connection");
+        let link = block_on(Link::open(&server, setup, &Logins::new(), learned, used));
+        let link = link.expect("a connection");
         let (mut pool, now) = (Pool::default(), Instant::now());
         assert!(pool.put(link, setup, now).is_none());
         let after = |seconds| now + Duration::from_secs(seconds);

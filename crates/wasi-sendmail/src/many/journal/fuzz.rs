@@ -4,7 +4,7 @@ use super::*;
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// A file in memory, opened anew by each clone.
 #[derive(Clone)]
@@ -74,7 +74,9 @@ fn go_on(content: Vec<u8>) {
         mail: None,
         is_sent: true,
     };
-    later.settle(&[all], UNIX_EPOCH).expect("there is room");
+    later
+        .settle(&[all], Duration::ZERO, UNIX_EPOCH)
+        .expect("there is room");
     let last = open().unwrap_or_else(|failure| panic!("{failure}"));
     assert_eq!(last.summary().maybe, 0);
 }

@@ -15,26 +15,28 @@ pub(crate) struct Settled {
     pub(crate) is_sent: bool,
 }
 
-/// For so long a run may be about a mail that it began.
-const UNDER_WAY: Duration = Duration::from_secs(15 * 60);
-
 impl<S: Store> Journal<S> {
     /// Writes down what became of mails that may have been sent, and counts them for each
-    /// that is said.
+    /// that is said. For as long as `timeout` a run may be about a mail that it began.
     ///
     /// # Errors
     ///
     /// Nothing was written: no such mail is in doubt, or one that is to be sent may still
     /// be under way. The journal could not be written, or another run writes it too: what
     /// was not written is in doubt as before.
-    pub(crate) fn settle(&mut self, all: &[Settled], now: SystemTime) -> Result<Vec<u64>, Failure> {
+    pub(crate) fn settle(
+        &mut self,
+        all: &[Settled],
+        timeout: Duration,
+        now: SystemTime,
+    ) -> Result<Vec<u64>, Failure> {
         for settled in all {
-            self.check(settled, now)?;
+            self.check(settled, timeout, now)?;
         }
         all.iter().map(|settled| self.write(settled, now)).collect()
     }
 
-    fn check(&self, settled: &Settled, now: SystemTime) -> Result<(), Failure> {
+    fn check(&self, settled: &Settled, timeout: Duration, now: SystemTime) -> Result<(), Failure> {
         let mails: Vec<_> = self.doubts(settled).map(|(key, _)| key).collect();
         if let (Some(name), true) = (&settled.mail, mails.is_empty()) {
             return Err(Failure::usage(format_args!(
@@ -44,13 +46,14 @@ impl<S: Store> Journal<S> {
             )));
         }
         // Points in time as they are written stand in the order of time.
-        let since = rfc3339(now.checked_sub(UNDER_WAY).unwrap_or(now));
+        let since = rfc3339(now.checked_sub(timeout).unwrap_or(now));
         let begun = |key: &&Key| self.left_open.get(key).is_some_and(|begun| *begun > since);
         match mails.iter().find(begun).filter(|_| !settled.is_sent) {
             Some(Key { name, .. }) => Err(Failure::new(
                 TEMPFAIL,
                 format!(
-                    "a run may still be about to send the mail {name}: wait until none is under way and 15 minutes have passed, then run the same command again"
+                    "a run may still be about to send the mail {name}: wait until none is under way and {} minutes have passed, then run the same command again",
+                    timeout.as_secs().div_ceil(60)
                 ),
             )),
             None => Ok(()),

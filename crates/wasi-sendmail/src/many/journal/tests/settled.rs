@@ -2,9 +2,11 @@
 
 use super::*;
 
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
 /// A run that began a mail at `NOW` is over by then.
 fn later() -> SystemTime {
-    NOW + Duration::from_secs(15 * 60)
+    NOW + HOUR
 }
 
 fn settled(mail: Option<&str>, is_sent: bool) -> Settled {
@@ -17,7 +19,7 @@ fn settle(
     mail: Option<&str>,
     is_sent: bool,
 ) -> Result<Vec<u64>, Failure> {
-    journal.settle(&[settled(mail, is_sent)], later())
+    journal.settle(&[settled(mail, is_sent)], HOUR, later())
 }
 
 #[test]
@@ -73,7 +75,7 @@ fn all_is_settled_or_nothing() {
     let disk = killed_after(&["a@b"], &[]);
     let before = disk.raw();
     let all = [settled(Some("1.eml"), true), settled(Some("3.eml"), true)];
-    let failure = disk.journal().settle(&all, later()).unwrap_err();
+    let failure = disk.journal().settle(&all, HOUR, later()).unwrap_err();
     assert_eq!(failure.exit_code(), 64);
     assert!(
         failure.to_string().contains("has no mail 3.eml"),
@@ -81,7 +83,7 @@ fn all_is_settled_or_nothing() {
     );
     assert_eq!(disk.raw(), before);
     let all = [settled(Some("1.eml"), false), settled(None, true)];
-    assert_eq!(disk.journal().settle(&all, later()).unwrap(), [1, 0]);
+    assert_eq!(disk.journal().settle(&all, HOUR, later()).unwrap(), [1, 0]);
 }
 
 /// The run that began it may still be there, and send it beside the next one.
@@ -94,17 +96,20 @@ fn what_was_begun_a_moment_ago_is_not_settled_as_unsent() {
         journal.begin(&key(mail), &["a@b"], begun).unwrap();
     }
     journal.record(&key("2.eml"), "a@b", MAYBE, begun).unwrap();
-    let early = begun + Duration::from_secs(15 * 60 - 1);
+    let early = begun + HOUR - Duration::from_secs(1);
     for mail in [Some("1.eml"), None] {
         let mut journal = disk.journal();
-        let failure = journal.settle(&[settled(mail, false)], early).unwrap_err();
+        let failure = journal
+            .settle(&[settled(mail, false)], HOUR, early)
+            .unwrap_err();
         assert_eq!(failure.exit_code(), 75);
         assert!(failure.to_string().contains("1.eml: wait"), "{failure}");
+        assert!(failure.to_string().contains("60 minutes"), "{failure}");
     }
     // Of this one the run itself said that nobody knows; and what was sent is not sent.
     let mut journal = disk.journal();
     let two = [settled(Some("2.eml"), false), settled(Some("1.eml"), true)];
-    assert_eq!(journal.settle(&two, early).unwrap(), [1, 1]);
+    assert_eq!(journal.settle(&two, HOUR, early).unwrap(), [1, 1]);
 }
 
 #[test]
