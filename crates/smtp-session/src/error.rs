@@ -19,6 +19,7 @@ struct Inner {
     kind: ErrorKind,
     phase: Phase,
     delivery: Delivery,
+    doubts_last_mail: bool,
     /// What the server said that is no reply, or no one's.
     said: Option<String>,
     /// The server refused EHLO by that, and took HELO.
@@ -153,6 +154,7 @@ impl Error {
             kind,
             phase,
             delivery: Delivery::NotSent,
+            doubts_last_mail: false,
             said: None,
             ehlo_refusal: None,
             mechanism: None,
@@ -193,6 +195,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn doubt_last_mail(mut self) -> Self {
+        self.0.doubts_last_mail = true;
+        self
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind
@@ -206,6 +213,14 @@ impl Error {
     /// What became of the mail; [`Delivery::NotSent`] for operations without one.
     pub fn delivery(&self) -> Delivery {
         self.0.delivery
+    }
+
+    /// Whether it makes the last mail doubtful whose end this session gave to the server,
+    /// whatever was said of that mail before, a [`Receipt`](crate::Receipt) included:
+    /// there was one reply too many, so that the mail's may have been that to another
+    /// command. Do not send it again without asking its recipients.
+    pub fn doubts_last_mail(&self) -> bool {
+        self.0.doubts_last_mail
     }
 
     /// What the server said, if that is why.

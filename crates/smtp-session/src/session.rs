@@ -4,7 +4,7 @@ mod drive;
 
 use crate::Extension;
 use crate::body::Source;
-use crate::engine::unsent;
+use crate::engine::{in_doubt, unsent};
 use crate::transcript::{Speaker, Transcript};
 use crate::{
     Body, Capabilities, Credentials, Deadlines, Delivery, Engine, Envelope, Error, ErrorKind,
@@ -196,8 +196,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
         self.transfer(envelope, body, false).await
     }
 
-    /// Sends a mail, then QUIT, and closes the stream. What goes wrong behind the receipt
-    /// is of no account.
+    /// Sends a mail, then QUIT, and closes the stream. What goes wrong after the receipt
+    /// is of no account, but for a reply too many: the mail is
+    /// [`MaybeSent`](Delivery::MaybeSent) then.
     ///
     /// # Errors
     ///
@@ -208,12 +209,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
         body: Body<'_>,
     ) -> Result<Receipt, Error> {
         let result = self.send_last(envelope, body).await;
-        if self.is_usable() {
-            self.engine.quit();
-            let _ = self.run(None).await;
-            self.close().await;
+        if !self.is_usable() {
+            return result;
         }
-        result
+        let was_offered = result.is_ok() || self.engine.was_offered();
+        self.engine.quit();
+        let quit = self.run(None).await;
+        self.close().await;
+        match (quit, result) {
+            (Err(quit), result) if was_offered && quit.doubts_last_mail() => Err(match result {
+                Ok(receipt) => in_doubt(receipt),
+                Err(error) => error.doubted(),
+            }),
+            (_, result) => result,
+        }
     }
 
     /// Sends a mail that may be the last one: where the server offers PIPELINING and
@@ -266,7 +275,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Session<S, D> {
     }
 
     /// Says good-bye, and closes the stream. Every mail with a receipt is the
-    /// server's already, whatever this comes to.
+    /// server's already, whatever this comes to, but for the last one where the error
+    /// [doubts](Error::doubts_last_mail) it.
     ///
     /// # Errors
     ///

@@ -212,6 +212,9 @@ impl Engine {
         }
         let is_command_unknown = matches!(kind, ErrorKind::BdatUnknown(_));
         self.doubtful = mail.is_offered(&self.wire) && !is_command_unknown;
+        if self.doubtful {
+            self.last_mail = Some(false);
+        }
         let delivery = mail.delivery(&self.wire);
         if delivery == Delivery::Sent {
             return self.deliver(mail);
@@ -242,6 +245,7 @@ impl Engine {
             reply,
             is_reencoded: false,
         };
+        self.last_mail = Some(true);
         self.finish(Ok(Some(receipt)));
     }
 }

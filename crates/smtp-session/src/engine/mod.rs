@@ -21,10 +21,12 @@ use authenticate::Auth;
 use hello::Hello;
 pub use options::{Options, Protocol, Security};
 use std::{fmt, io};
+pub(crate) use stray::in_doubt;
 use transaction::Transaction;
 use wire::Wire;
 
-const OUT_OF_STEP: ErrorKind = ErrorKind::Protocol("a reply that no command asked for");
+const SURPLUS: &str = "a reply that no command asked for";
+const OUT_OF_STEP: ErrorKind = ErrorKind::Protocol(SURPLUS);
 const OTHER_KIND: ErrorKind = ErrorKind::Protocol("a reply of another kind than its command has");
 
 /// A session without I/O, for drivers of one's own;
@@ -66,6 +68,8 @@ pub struct Engine {
     upgrading: bool,
     /// The end of the mail that failed last was offered.
     doubtful: bool,
+    /// Whether the last mail whose end was offered was accepted.
+    last_mail: Option<bool>,
     /// By what AUTH is tried.
     trying: Option<Mechanism>,
     /// What the server says of a failure of AUTH, ahead of its reply.
@@ -124,6 +128,7 @@ impl Engine {
             may_quit: false,
             upgrading: false,
             doubtful: false,
+            last_mail: None,
             trying: None,
             auth_reason: None,
             last_word: None,
@@ -284,6 +289,11 @@ impl Engine {
         }
     }
 
+    /// Whether the end of the mail that failed last was offered.
+    pub(crate) fn was_offered(&self) -> bool {
+        self.doubtful
+    }
+
     fn refuse(&mut self, kind: ErrorKind, phase: Phase) {
         self.finish(Err(Error::new(kind, phase)));
     }
@@ -296,6 +306,7 @@ impl Engine {
         };
         self.outcome = Some(outcome.map_err(|error| match lacks(&error) {
             true => error.with_ehlo_refusal(self.ehlo_refusal.clone()),
+            false if self.last_mail.is_some() && is_out_of_step(&error) => error.doubt_last_mail(),
             false => error,
         }));
     }
@@ -366,6 +377,13 @@ impl Engine {
             }
             Operation::Quit { .. } => {
                 self.usable = false;
+                if self
+                    .last_mail
+                    .is_some_and(|taken| is_of_mail(&reply, taken))
+                {
+                    let error = Error::new(OUT_OF_STEP, phase);
+                    return self.finish(Err(error.with_said(Some(reply.to_text()))));
+                }
                 Ok(None)
             }
             Operation::Noop { .. } | Operation::Mail(_) => Ok(None),
@@ -445,6 +463,19 @@ impl Operation {
             | Self::Quit { end } => *end,
             Self::Mail(_) => 0,
         }
+    }
+}
+
+fn is_out_of_step(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Protocol(SURPLUS))
+}
+
+/// Whether a reply in the place of that to QUIT is the mail's, if one too many came before
+/// it. Which it is does not matter where both are of a kind.
+fn is_of_mail(reply: &Reply, taken: bool) -> bool {
+    match taken {
+        true => !reply.is_positive() && reply.code() != 421,
+        false => reply.is_positive() && reply.code() != 221,
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::transaction::{Expected, Stage, Transaction, What};
 use super::wire::Wire;
-use super::{OTHER_KIND, OUT_OF_STEP};
+use super::{OTHER_KIND, OUT_OF_STEP, is_of_mail};
 use crate::receipt::REFUSAL_LEN;
 use crate::{Delivery, ErrorKind, Outcome, Phase, Reply};
 
@@ -72,6 +72,10 @@ impl Transaction {
             }
             What::Final if stays => self.on_lmtp_final(reply),
             What::Final => self.on_final(reply),
+            What::Quit if self.is_in_quits_place(&reply) => {
+                self.receipt = None;
+                Err(OUT_OF_STEP)
+            }
             What::Nothing | What::Quit => Ok(()),
         }
     }
@@ -179,6 +183,12 @@ impl Transaction {
             self.failure = Some((ErrorKind::Refused(reply), Phase::DataTermination));
         }
         Ok(())
+    }
+
+    /// Whether the mail's own may be that in the place of QUIT's.
+    fn is_in_quits_place(&self, reply: &Reply) -> bool {
+        let taken = self.receipt.is_some();
+        (taken || self.final_refused) && is_of_mail(reply, taken)
     }
 
     /// Whether a filter in front of the server reads commands where the content is: no

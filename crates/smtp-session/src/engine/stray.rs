@@ -55,15 +55,13 @@ impl Engine {
             // One reply too many: any of them may be it, and the mail's own may
             // be this one.
             Some(Ok(Some(receipt))) if !is_good_bye => {
-                let error = Error::new(OUT_OF_STEP, Phase::DataTermination);
-                let Receipt {
-                    envelope, outcomes, ..
-                } = receipt;
-                let error = error.of_mail(Delivery::MaybeSent, envelope, outcomes);
-                self.outcome = Some(Err(error));
+                self.outcome = Some(Err(in_doubt(receipt)));
             }
             Some(Err(error)) if self.doubtful && !is_good_bye => {
                 self.outcome = Some(Err(error.doubted()));
+            }
+            Some(Err(error)) if self.last_mail.is_some() && !is_good_bye => {
+                self.outcome = Some(Err(error.doubt_last_mail()));
             }
             Some(Ok(None)) if self.upgrading => self.refuse(
                 ErrorKind::Protocol("something in plaintext behind its reply to STARTTLS"),
@@ -87,6 +85,15 @@ impl Engine {
             self.last_word = Some((kind, said));
         }
     }
+}
+
+/// Of a mail whose receipt may be the reply to another command.
+pub(crate) fn in_doubt(receipt: Receipt) -> Error {
+    let Receipt {
+        envelope, outcomes, ..
+    } = receipt;
+    let error = Error::new(OUT_OF_STEP, Phase::DataTermination);
+    error.of_mail(Delivery::MaybeSent, envelope, outcomes)
 }
 
 fn last_word(reply: Reply) -> (ErrorKind, Option<String>) {

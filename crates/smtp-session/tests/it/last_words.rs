@@ -1,7 +1,10 @@
 //! What servers say at last, or beside what was asked: it is told.
 
-use crate::peer::{Act, FULL, TLS, at, connect, now, open, say, send, server, write};
-use smtp_session::{Credentials, Delivery, Error, ErrorKind, Security, Session};
+use crate::peer::{
+    Act, FULL, PIPELINED, TLS, at, connect, envelope, good, is_at, now, open, say, send, server,
+    write,
+};
+use smtp_session::{Body, Credentials, Delivery, Error, ErrorKind, Security, Session};
 use std::sync::{Arc, Mutex};
 
 /// Whatever the server said last is told by what follows.
@@ -74,6 +77,84 @@ fn a_good_reply_that_is_about_an_address_is_not_to_the_mail() {
     ] {
         let (_, mut session) = open(&server(&FULL, at(".", say(taken))));
         let _ = send(&mut session, &["a@b"], "x").expect("it was taken");
+    }
+}
+
+/// Says `reply` at `line`.
+macro_rules! at_once {
+    ($line:literal, $reply:literal) => {
+        |said| is_at(said, $line).then(|| say($reply)).flatten()
+    };
+}
+
+/// The reply to the mail may have been that to another command, which shows only at what
+/// follows.
+#[test]
+fn a_reply_too_many_makes_the_last_mail_doubtful() {
+    type Script = fn(&str) -> Act;
+    let cases: [(Script, bool); 4] = [
+        (|_| None, true),
+        (at_once!(".", "451 4.3.0 later"), true),
+        // Of these there is no doubt.
+        (at_once!("RCPT TO:<a@b>", "550 5.1.1 who"), false),
+        (at_once!("MAIL FROM:<>", "550 5.7.1 no"), false),
+    ];
+    for (script, is_doubtful) in cases {
+        for operation in ["NOOP", "QUIT", "MAIL"] {
+            let (stream, mut session) = open(&server(&PIPELINED, script));
+            let _ = send(&mut session, &["a@b"], "x");
+            stream.inject("250 surplus\r\n");
+            let error = match operation {
+                "NOOP" => now(session.noop()).expect_err("surplus"),
+                "QUIT" => now(session.quit()).expect_err("surplus"),
+                _ => send(&mut session, &["c@d"], "y").expect_err("surplus"),
+            };
+            assert!(matches!(error.kind(), ErrorKind::Protocol(_)), "{error}");
+            assert_eq!(error.doubts_last_mail(), is_doubtful, "{operation}");
+            assert_eq!(error.delivery(), Delivery::NotSent, "of the next one");
+        }
+    }
+    // It stands as long as no other mail came to its end.
+    let (stream, mut session) = open(&server(&FULL, at("RCPT TO:<c@d>", say("550 no"))));
+    let _ = send(&mut session, &["a@b"], "x").expect("taken");
+    now(session.noop()).expect("NOOP");
+    let refused = send(&mut session, &["c@d"], "y").expect_err("refused");
+    assert!(!refused.doubts_last_mail());
+    stream.inject("250 surplus\r\n");
+    assert!(now(session.noop()).expect_err("surplus").doubts_last_mail());
+    // A server that goes is none that is out of step.
+    let (stream, mut session) = open(&good(&FULL));
+    let _ = send(&mut session, &["a@b"], "x").expect("taken");
+    stream.inject("421 4.4.2 idle\r\n");
+    assert!(!now(session.noop()).expect_err("over").doubts_last_mail());
+}
+
+/// In the place of QUIT's, that is.
+#[test]
+fn a_reply_of_the_mail_may_come_in_quits_place() {
+    let good_bye = "221 2.0.0 bye";
+    for extensions in [&FULL[..], &PIPELINED, &[]] {
+        for (mail, quit, claim) in [
+            ("250 2.0.0 ok", good_bye, Delivery::Sent),
+            ("250 2.0.0 ok", "421 4.3.2 bye", Delivery::Sent),
+            ("250 2.0.0 ok", "250 2.0.0 bye", Delivery::Sent),
+            ("250 2.0.0 ok", "550 5.7.1 spam", Delivery::MaybeSent),
+            ("250 2.0.0 ok", "451 4.7.1 later", Delivery::MaybeSent),
+            ("550 5.7.1 spam", good_bye, Delivery::NotSent),
+            ("550 5.7.1 spam", "421 4.3.2 bye", Delivery::NotSent),
+            ("550 5.7.1 spam", "502 5.5.1 what", Delivery::NotSent),
+            ("451 4.7.1 later", "250 2.0.0 queued", Delivery::MaybeSent),
+        ] {
+            let script = move |line: &str| match line {
+                "." => say(mail),
+                "QUIT" => say(quit),
+                _ => None,
+            };
+            let (_, session) = open(&server(extensions, script));
+            let sent = now(session.send_and_quit(&envelope(&["a@b"]), Body::bytes("x")));
+            let delivery = sent.map_or_else(|error| error.delivery(), |_| Delivery::Sent);
+            assert_eq!(delivery, claim, "{extensions:?} {mail} {quit}");
+        }
     }
 }
 

@@ -198,7 +198,7 @@ impl Mailer {
             let error = match sent {
                 Ok(receipt) => {
                     link.has_carried = true;
-                    job.taken(receipt);
+                    link.last = job.taken(receipt);
                     let goes_on = link.session.is_usable() && link.mails < mails_max;
                     if goes_on && job.has_rest_at_once() {
                         continue;
@@ -208,6 +208,12 @@ impl Mailer {
                 }
                 Err(error) => error,
             };
+            link.doubt(&error);
+            if link.session.is_usable()
+                && matches!(error.phase(), Phase::DataBlock | Phase::DataTermination)
+            {
+                link.last = job.refused();
+            }
             let left = job.count_left();
             let has_news = job.failed(&error);
             let is_of_some = matches!(

@@ -2,6 +2,7 @@
 //! a connection nor the place of another mail.
 
 use super::Message;
+use super::stake::Doubt;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -10,12 +11,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// be tried again, and how often it was. Give it back by [`Message::deferred`].
 ///
 /// [`Mailer::send_or_defer`]: super::Mailer::send_or_defer
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Deferred {
     pub(super) attempts: u32,
     pub(super) at: Instant,
     /// The mail's own deadline goes on.
     pub(super) until: Option<Instant>,
+    /// What the server says meanwhile may make it doubtful that it was refused.
+    pub(super) doubts: Vec<Doubt>,
 }
 
 impl Deferred {
@@ -102,6 +105,7 @@ mod tests {
             attempts: 1,
             at: now + hour,
             until,
+            doubts: Vec::new(),
         };
         let until = now + 2 * hour;
         assert_eq!(deferred(Some(until)).until(now), Some(until));

@@ -51,6 +51,9 @@ pub enum MailerErrorKind {
     /// waited for a connection or its turn, while a connection was opened, or before
     /// its header was there.
     TimedOut,
+    /// The server gave one reply too many, so that the one to this mail may be that to
+    /// another command.
+    OutOfStep,
     /// The mailer was closed.
     Closed,
 }
@@ -230,7 +233,7 @@ impl MailerError {
     /// [`Mailer::send_or_defer`](super::Mailer::send_or_defer).
     #[must_use]
     pub fn deferred(&self) -> Option<Deferred> {
-        self.0.deferred
+        self.0.deferred.clone()
     }
 
     /// Until when the mailer does not log in, so that each mail fails with the same error:
@@ -292,6 +295,7 @@ impl MailerError {
             | MailerErrorKind::Message(_)
             | MailerErrorKind::Read(_)
             | MailerErrorKind::WaitsForTls
+            | MailerErrorKind::OutOfStep
             | MailerErrorKind::Closed => false,
         }
     }
@@ -366,6 +370,9 @@ impl fmt::Display for MailerError {
             MailerErrorKind::TimedOut => f.write_str(
                 "it took longer than the mailer's deadline: set a longer deadline, or let fewer mails wait",
             ),
+            MailerErrorKind::OutOfStep => f.write_str(
+                "the server gave one reply too many, so that its reply to the mail may be that to another command: ask the recipients",
+            ),
             MailerErrorKind::Closed => f.write_str("the mailer was closed: make another one"),
         }?;
         if let Some(remedy) = &self.0.remedy {
@@ -418,9 +425,9 @@ impl From<MailerError> for io::Error {
     fn from(error: MailerError) -> Self {
         let kind = match error.kind() {
             MailerErrorKind::Config(_) => io::ErrorKind::InvalidInput,
-            MailerErrorKind::Message(_) | MailerErrorKind::WaitsForTls => {
-                io::ErrorKind::InvalidData
-            }
+            MailerErrorKind::Message(_)
+            | MailerErrorKind::WaitsForTls
+            | MailerErrorKind::OutOfStep => io::ErrorKind::InvalidData,
             MailerErrorKind::Read(error) | MailerErrorKind::Token(error) => error.kind(),
             MailerErrorKind::Connect(error) => error.io_error().kind(),
             MailerErrorKind::Session(error) => error.io_kind(),

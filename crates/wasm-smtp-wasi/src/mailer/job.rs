@@ -3,6 +3,7 @@
 use super::deferred::Deferred;
 use super::event::{Event, Use};
 use super::report::{Fate, SendReport};
+use super::stake::{Doubt, Stakes};
 use super::{MailerError, MailerErrorKind, Message, Retry};
 use smtp_session::{Delivery, Envelope, ErrorKind, Outcome, Phase, Receipt, Reply};
 use std::time::{Duration, Instant};
@@ -19,7 +20,10 @@ pub(super) struct Job {
     most_at_once: usize,
     /// A connection seemed to be full, and another one was taken.
     has_changed: bool,
-    receipts: Vec<Receipt>,
+    /// Without those that came into doubt.
+    receipts: Vec<Option<Receipt>>,
+    /// The transactions that may.
+    stakes: Stakes,
     /// Attempts that were begun, and why the last one failed.
     attempts: u32,
     pub(super) error: Option<MailerError>,
@@ -39,9 +43,9 @@ pub(super) struct Next {
 impl Job {
     pub(super) fn new(message: Message, until: Option<Instant>, now: Instant) -> Self {
         let len = message.envelope.recipients().len();
-        let (attempts, until) = match message.deferred {
-            Some(before) => (before.attempts, before.until(now)),
-            None => (0, until),
+        let (attempts, until, doubts) = match &message.deferred {
+            Some(before) => (before.attempts, before.until(now), before.doubts.clone()),
+            None => (0, until, Vec::new()),
         };
         Self {
             fates: vec![Fate::NotSent; len],
@@ -51,6 +55,7 @@ impl Job {
             has_changed: false,
             message,
             receipts: Vec::new(),
+            stakes: Stakes::of(doubts, len),
             attempts,
             error: None,
             until,
@@ -128,15 +133,43 @@ impl Job {
         self.fates.contains(&Fate::MaybeSent)
     }
 
-    /// Takes note of what the server took.
-    pub(super) fn taken(&mut self, receipt: Receipt) {
+    /// Takes note of what the server took, which its connection may doubt later.
+    pub(super) fn taken(&mut self, receipt: Receipt) -> Doubt {
+        let asked: Vec<_> = self.asked().collect();
         self.note(
             receipt.outcomes().map(|(_, outcome)| outcome),
             Delivery::Sent,
         );
         // Who was refused is in the fates. In each receipt once more, that would be
         // as much as a server likes that takes one recipient at a time.
-        self.receipts.push(receipt.without_refused());
+        self.receipts.push(Some(receipt.without_refused()));
+        self.stakes.add(asked, Some(self.receipts.len() - 1))
+    }
+
+    /// Takes note that a mail whose end the server was given is refused, for those of the
+    /// next transaction; it may come into doubt as well.
+    pub(super) fn refused(&mut self) -> Doubt {
+        let asked = self.asked().collect();
+        self.stakes.add(asked, None)
+    }
+
+    /// Looks whether a transaction came into doubt since.
+    pub(super) fn came_into_doubt(&mut self) -> bool {
+        let mut came = false;
+        for stake in self.stakes.doubtful() {
+            came = true;
+            for place in stake.places {
+                self.fates[place] = Fate::MaybeSent;
+            }
+            if let Some(receipt) = stake.receipt {
+                self.receipts[receipt] = None;
+            }
+        }
+        if came {
+            let kind = MailerErrorKind::OutOfStep;
+            self.error = Some(MailerError::new(kind));
+        }
+        came
     }
 
     /// Takes note of an attempt that failed. True if the server answered for a
@@ -194,6 +227,7 @@ impl Job {
 
     /// What follows the attempt.
     pub(super) fn next(&mut self, retry: &Retry, now: Instant) -> Option<Next> {
+        self.came_into_doubt();
         let done = !self.fates.iter().any(Fate::is_open);
         if self.is_doubtful() || self.is_hopeless() || done || !self.message.is_whole() {
             return None;
@@ -233,6 +267,7 @@ impl Job {
             attempts: self.attempts,
             at: now + wait,
             until: self.until,
+            doubts: self.stakes.doubts(),
         });
     }
 
@@ -242,7 +277,8 @@ impl Job {
     }
 
     /// What became of it in the end.
-    pub(super) fn end(self) -> Result<SendReport, MailerError> {
+    pub(super) fn end(mut self) -> Result<SendReport, MailerError> {
+        self.came_into_doubt();
         let Self {
             message,
             fates,
@@ -253,6 +289,7 @@ impl Job {
             ..
         } = self;
         let envelope = message.envelope;
+        let receipts: Vec<_> = receipts.into_iter().flatten().collect();
         if receipts.is_empty() {
             let error = error.unwrap_or_else(|| MailerError::new(MailerErrorKind::TimedOut));
             return Err(error.of_mail(attempts, envelope, fates).defer(deferred));

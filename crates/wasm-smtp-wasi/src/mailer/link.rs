@@ -6,6 +6,7 @@ use super::connect::{BoxFuture, Connect, Connection};
 use super::event::{Event, Listener, Meter, Metered, Timers, Use};
 use super::learned::Learned;
 use super::logins::{Logins, Working};
+use super::stake::Doubt;
 use super::wait::within;
 use super::{MailerError, MailerErrorKind, QUIT_TIME};
 use crate::{WasiSmtpError, address_literal};
@@ -28,6 +29,8 @@ pub(super) struct Link {
     pub(super) mails: u32,
     /// The server took one of them.
     pub(super) has_carried: bool,
+    /// Of the last mail whose end the server was given.
+    pub(super) last: Doubt,
     /// What was learnt of the server when it was opened.
     learned: Learned,
     /// It is through AUTH.
@@ -163,6 +166,7 @@ impl Link {
             used: now,
             mails: 0,
             has_carried: false,
+            last: Doubt::default(),
             learned,
             working: None,
         }
@@ -263,14 +267,26 @@ impl Link {
     /// Has the server show until then that it is still there.
     pub(super) async fn check(&mut self, until: Instant) -> Result<(), smtp_session::Error> {
         self.use_for(Use::new(Some(until), None));
-        self.session.noop().await
+        let checked = self.session.noop().await;
+        checked.inspect_err(|error| self.doubt(error))
+    }
+
+    /// Makes its last mail doubtful, if `error` does.
+    pub(super) fn doubt(&self, error: &smtp_session::Error) {
+        if error.doubts_last_mail() {
+            self.last.raise();
+        }
     }
 
     /// Says good-bye, which may take `time`.
     pub(super) async fn quit(self, time: Duration) {
         self.use_for(Use::new(Some(Instant::now() + time), None));
-        // All that it was given is the server's or was reported.
-        let _ = self.session.quit().await;
+        // All else that it was given is the server's or was reported.
+        if let Err(error) = self.session.quit().await
+            && error.doubts_last_mail()
+        {
+            self.last.raise();
+        }
     }
 
     /// Whether mails go by BDAT where the server offers it.

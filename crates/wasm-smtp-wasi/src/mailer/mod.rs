@@ -66,6 +66,7 @@ mod report;
 mod retry;
 mod server;
 mod silence;
+mod stake;
 mod verify;
 mod wait;
 
@@ -243,7 +244,9 @@ impl Mailer {
     /// mail if it comes to that: it is not known then whether the mail was sent. One
     /// that is kept and not polled keeps its connection, which others wait for.
     pub async fn send(&self, message: Message) -> Result<SendReport, MailerError> {
-        self.deliver(message, false).await
+        let mut job = self.job(message);
+        self.deliver(&mut job, false).await;
+        job.end()
     }
 
     /// Sends a mail as [`send`](Self::send) does, but does not wait where the server
@@ -275,9 +278,11 @@ impl Mailer {
     ///
     /// As for [`send`](Self::send).
     pub async fn send_and_close(&self, message: Message) -> Result<SendReport, MailerError> {
-        let sent = self.deliver(message, true).await;
+        let mut job = self.job(message);
+        self.deliver(&mut job, true).await;
+        // What is said meanwhile may make the mail doubtful.
         self.close().await;
-        sent
+        job.end()
     }
 
     /// Sends mails as they come, by all connections at a time, and calls `done` for
@@ -365,12 +370,10 @@ impl Mailer {
         (deadline < Duration::MAX).then(|| Deadline::after(deadline).instant())
     }
 
-    async fn deliver(&self, message: Message, last: bool) -> Result<SendReport, MailerError> {
-        let mut job = self.job(message);
-        while let Some(wait) = self.advance(&mut job, last).await {
+    async fn deliver(&self, job: &mut Job, last: bool) {
+        while let Some(wait) = self.advance(job, last).await {
             wasi_net::sleep(wait).await;
         }
-        job.end()
     }
 
     fn job(&self, message: Message) -> Job {
@@ -387,7 +390,7 @@ impl Mailer {
     /// Where no connection comes about the others would fare alike: that is waited for
     /// here.
     async fn advance(&self, job: &mut Job, last: bool) -> Option<Duration> {
-        while !job.is_hopeless() {
+        while !job.is_hopeless() && !job.came_into_doubt() {
             job.error = self.attempt(job, last).await.err();
             let Next { wait, is_of_mail } = job.next(&self.0.setup.retry, Instant::now())?;
             if is_of_mail {

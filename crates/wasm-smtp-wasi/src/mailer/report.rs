@@ -110,7 +110,7 @@ impl SendReport {
     /// [`Mailer::send_or_defer`](super::Mailer::send_or_defer).
     #[must_use]
     pub fn deferred(&self) -> Option<Deferred> {
-        self.deferred
+        self.deferred.clone()
     }
 }
 

@@ -1,8 +1,9 @@
 //! What may have been sent, and servers that say two things at once.
 
-use crate::support::{builder, envelope, mailer, message, quickly};
+use crate::support::{builder, envelope, mailer, message, quickly, send};
+use std::time::Duration;
 use wasm_smtp_wasi::block_on;
-use wasm_smtp_wasi::mailer::{Fate, LocalServer, Message};
+use wasm_smtp_wasi::mailer::{Fate, LocalServer, MailerErrorKind, Message};
 use wasm_smtp_wasi::smtp_session::Delivery;
 
 #[test]
@@ -36,6 +37,101 @@ fn a_refusal_is_believed_where_the_connection_broke() {
     assert_eq!((error.attempts(), server.connections()), (1, 1));
     let fates: Vec<_> = error.fates().map(|(_, fate)| fate).collect();
     assert!(matches!(fates[..], [Fate::Refused(_), Fate::MaybeSent]));
+}
+
+const SURPLUS: &str = "250 2.0.0 ok\r\n250 2.0.0 what";
+
+/// Its reply may have been that to another command: then it was taken, or not.
+#[test]
+fn a_mail_that_comes_into_doubt_while_it_waits_is_not_sent_again() {
+    let server = LocalServer::new();
+    let checking = builder(&server).check_after(Duration::ZERO);
+    let mailer = checking.build().expect("a mailer");
+    server.answer(".", "451 4.3.0 later", Some(1));
+    server.answer("NOOP", SURPLUS, None);
+    let error = block_on(mailer.send(text())).unwrap_err();
+    assert!(
+        matches!(error.kind(), MailerErrorKind::OutOfStep),
+        "{error}"
+    );
+    assert_eq!(error.delivery(), Delivery::MaybeSent);
+    assert!(error.fates().all(|(_, fate)| *fate == Fate::MaybeSent));
+    // Another mail may find it out.
+    server.answer(".", "451 4.3.0 later", Some(1));
+    let error = block_on(mailer.send_or_defer(text())).unwrap_err();
+    let deferred = error.deferred().expect("it waits");
+    send(&mailer);
+    let before = server.mails().len();
+    let error = block_on(mailer.send_or_defer(text().deferred(deferred))).unwrap_err();
+    assert_eq!(error.delivery(), Delivery::MaybeSent);
+    assert_eq!(server.mails().len(), before);
+}
+
+/// The first of several transactions, by what comes in the next one.
+#[test]
+fn a_transaction_comes_into_doubt_by_the_next_one() {
+    let server = LocalServer::new();
+    server.answer(
+        "EHLO",
+        "250-x\r\n250-AUTH PLAIN\r\n250 LIMITS RCPTMAX=1",
+        None,
+    );
+    server.answer("RCPT TO:<r1@", "550 5.1.1 who\r\n250 2.0.0 what", None);
+    let error = block_on(mailer(&server).send(Message::new(envelope(3), "x: y\n\ntext\n")));
+    let error = error.unwrap_err();
+    let fates: Vec<_> = error.fates().map(|(_, fate)| fate).collect();
+    let [Fate::MaybeSent, Fate::Refused(_), Fate::NotSent] = fates[..] else {
+        panic!("{fates:?}");
+    };
+    assert_eq!((server.connections(), error.attempts()), (1, 1));
+    // Of several that were taken the last one only.
+    let server = LocalServer::new();
+    server.answer(
+        "EHLO",
+        "250-x\r\n250-AUTH PLAIN\r\n250 LIMITS RCPTMAX=1",
+        None,
+    );
+    server.answer("RCPT TO:<r2@", "550 5.1.1 who\r\n250 2.0.0 what", None);
+    let report = block_on(mailer(&server).send(Message::new(envelope(3), "x: y\n\ntext\n")));
+    let report = report.expect("one got it");
+    let fates: Vec<_> = report.fates().map(|(_, fate)| fate).collect();
+    assert!(matches!(
+        fates[..],
+        [Fate::Sent, Fate::MaybeSent, Fate::Refused(_)]
+    ));
+    assert_eq!(report.receipts().len(), 1);
+    assert!(matches!(
+        report.error().expect("a doubt").kind(),
+        MailerErrorKind::OutOfStep
+    ));
+}
+
+#[test]
+fn the_last_mail_of_a_mailer_may_come_into_doubt_by_the_good_bye() {
+    for (extensions, is_last) in [
+        ("PIPELINING", true),
+        ("8BITMIME", true),
+        ("8BITMIME", false),
+    ] {
+        let server = LocalServer::new();
+        server.answer(
+            "EHLO",
+            &format!("250-x\r\n250-AUTH PLAIN\r\n250 {extensions}"),
+            None,
+        );
+        server.answer("QUIT", "550 5.7.1 spam", None);
+        let mailer = builder(&server).mails_per_connection(1).build();
+        let mailer = mailer.expect("a mailer");
+        let sent = block_on(async {
+            match is_last {
+                true => mailer.send_and_close(text()).await,
+                false => mailer.send(text()).await,
+            }
+        });
+        let error = sent.unwrap_err();
+        assert_eq!(error.delivery(), Delivery::MaybeSent, "{error}");
+        assert_eq!(server.mails().len(), 1);
+    }
 }
 
 #[test]
