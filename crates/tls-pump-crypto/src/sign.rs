@@ -5,6 +5,7 @@ use der::{Decode, Reader, SliceReader};
 use ecdsa::signature::{RandomizedSigner, Signer as _};
 use getrandom::SysRng;
 use p256::ecdsa;
+use p256::elliptic_curve::rand_core::TryCryptoRng;
 use pkcs8::{DecodePrivateKey, PrivateKeyInfoRef};
 use rustls::crypto::KeyProvider;
 use rustls::pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer, alg_id};
@@ -152,23 +153,8 @@ impl SigningKey for Key {
 }
 
 impl Signer for Key {
-    /// ECDSA's nonces come of the key, the message and random numbers together
-    /// (RFC 6979 section 3.6): neither a weak generator nor a fault gives the
-    /// key away.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
-        match &*self.0 {
-            Secret::P256(key) => key
-                .try_sign_with_rng(&mut SysRng, message)
-                .map(|signature: p256::ecdsa::DerSignature| signature.as_bytes().to_vec()),
-            Secret::P384(key) => key
-                .try_sign_with_rng(&mut SysRng, message)
-                .map(|signature: p384::ecdsa::DerSignature| signature.as_bytes().to_vec()),
-            Secret::Ed25519(key) => key
-                .try_sign(message)
-                .map(|signature| signature.to_bytes().to_vec()),
-        }
-        // Of all that signing needs, only these may be missing.
-        .map_err(|_| Error::FailedToGetRandomBytes)
+        self.0.sign_with(&mut SysRng, message)
     }
 
     fn scheme(&self) -> SignatureScheme {
@@ -180,9 +166,73 @@ impl Signer for Key {
     }
 }
 
+impl Secret {
+    /// ECDSA's nonces come of the key, the message and random numbers together
+    /// (RFC 6979 section 3.6): neither a weak generator nor a fault gives the
+    /// key away.
+    fn sign_with(&self, rng: &mut impl TryCryptoRng, message: &[u8]) -> Result<Vec<u8>, Error> {
+        match self {
+            Self::P256(key) => key
+                .try_sign_with_rng(rng, message)
+                .map(|signature: p256::ecdsa::DerSignature| signature.as_bytes().to_vec()),
+            Self::P384(key) => key
+                .try_sign_with_rng(rng, message)
+                .map(|signature: p384::ecdsa::DerSignature| signature.as_bytes().to_vec()),
+            Self::Ed25519(key) => key
+                .try_sign(message)
+                .map(|signature| signature.to_bytes().to_vec()),
+        }
+        // Of all that signing needs, only these may be missing.
+        .map_err(|_| Error::FailedToGetRandomBytes)
+    }
+}
+
 // By hand: nothing of the key.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({:?})", Signer::scheme(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use p256::elliptic_curve::rand_core::TryRng;
+    use std::convert::Infallible;
+
+    /// A generator that always gives the same.
+    struct Broken;
+
+    impl TryRng for Broken {
+        type Error = Infallible;
+
+        fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+            Ok(7)
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+            Ok(7)
+        }
+
+        fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+            bytes.fill(7);
+            Ok(())
+        }
+    }
+
+    impl TryCryptoRng for Broken {}
+
+    /// Of two signatures with one nonce anybody computes the key.
+    #[test]
+    fn a_broken_generator_gives_each_message_its_own_nonce() {
+        let key = p256::SecretKey::from_slice(&[3; 32]).expect("in range");
+        let secret = Secret::P256(key.into());
+        let nonce = |message: &[u8]| {
+            let signature = secret.sign_with(&mut Broken, message).expect("a signature");
+            let signature = p256::ecdsa::Signature::from_der(&signature).expect("DER");
+            signature.r().to_bytes()
+        };
+        assert_ne!(nonce(b"one"), nonce(b"two"));
+        assert_eq!(nonce(b"one"), nonce(b"one"), "nothing else changes it");
     }
 }

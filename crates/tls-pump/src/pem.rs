@@ -17,6 +17,20 @@ pub(crate) struct Crl {
     pub(crate) next_update: UnixTime,
 }
 
+impl Crl {
+    /// Fails where it names `certificate`.
+    pub(crate) fn does_not_revoke(
+        &self,
+        certificate: &webpki::Cert<'_>,
+    ) -> Result<(), webpki::Error> {
+        let is_of_issuer = self.list.issuer() == certificate.issuer();
+        match is_of_issuer && self.list.find_serial(certificate.serial())?.is_some() {
+            true => Err(webpki::Error::CertRevoked),
+            false => Ok(()),
+        }
+    }
+}
+
 /// Adds those in `pem` to `crls`, of which no two may be of one issuer.
 pub(crate) fn add_crls(crls: &mut Vec<Crl>, pem: &[u8]) -> Result<(), Error> {
     let invalid = |reason: String| Error::InvalidCrls { reason };

@@ -130,6 +130,11 @@ impl Authenticate for Full {
         match verifier.chain(shown, &verifier.roots, &any_path) {
             Err(refusal) if refusal.is_of_path() && verifier.own.contains(shown.der) => {
                 shown.expires(validity::not_after(shown.der));
+                // webpki looks at no CRL before it minds the path.
+                verifier.crls.iter().try_for_each(|crl| {
+                    shown.expires(Some(crl.next_update));
+                    crl.does_not_revoke(&shown.leaf)
+                })?;
                 Ok(shown.leaf.verify_is_valid_for_subject_name(shown.name)?)
             }
             chain => chain,

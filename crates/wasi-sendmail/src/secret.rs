@@ -30,6 +30,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn it_is_wiped() {
+        fn is_wiped(_: &impl zeroize::ZeroizeOnDrop) {}
+        is_wiped(&Secret::new("hunter2").0);
+    }
+
+    #[test]
     fn debug_shows_nothing() {
         let secret = Secret::new("hunter2");
         assert_eq!(format!("{secret:?}"), "Secret");

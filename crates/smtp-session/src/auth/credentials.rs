@@ -160,6 +160,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn they_are_wiped() {
+        fn are_wiped(_: &impl zeroize::ZeroizeOnDrop) {}
+        let credentials = Credentials::password("user", "secret").expect("credentials");
+        let Inner {
+            user,
+            secret,
+            act_as,
+            mechanisms: _,
+        } = &*credentials.0;
+        are_wiped(user);
+        are_wiped(secret);
+        act_as.iter().for_each(are_wiped);
+    }
+
+    #[test]
     fn each_kind_allows_its_mechanisms() {
         let allowed = |credentials: &Credentials| {
             Mechanism::all()

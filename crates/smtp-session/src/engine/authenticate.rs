@@ -25,8 +25,6 @@ pub(super) struct Auth {
     exchange: Exchange,
     /// An initial response that was too long for the command.
     waiting: Option<Response>,
-    /// Encoded, of everything that was sent: servers may repeat it.
-    sent: Vec<Zeroizing<String>>,
     challenges: usize,
     /// What was tried before.
     tried: u16,
@@ -38,16 +36,23 @@ impl Auth {
     pub(super) fn end(&self) -> u64 {
         self.end
     }
-
-    /// Takes what was sent out of what the server says.
-    pub(super) fn redact(&self, reply: &mut Reply) {
-        let sent = self.sent.iter().map(|line| line.trim_end_matches('='));
-        let secrets: Vec<_> = sent.chain([self.credentials.secret()]).collect();
-        reply.redact(&secrets);
-    }
 }
 
 impl Engine {
+    /// Takes what AUTH sent out of what the server says.
+    pub(super) fn redact(&self, reply: &mut Reply) {
+        let secrets: Vec<_> = self.secrets.iter().map(|secret| &***secret).collect();
+        reply.redact(&secrets);
+    }
+
+    /// Keeps what a server may repeat, encoded, until another operation begins.
+    fn keep_secret(&mut self, encoded: &str) {
+        let encoded = encoded.trim_end_matches('=');
+        if !encoded.is_empty() {
+            self.secrets.push(Zeroizing::new(encoded.to_owned()));
+        }
+    }
+
     /// Sends AUTH by the best mechanism that was not tried yet.
     pub(super) fn start_auth(
         &mut self,
@@ -78,7 +83,9 @@ impl Engine {
             Exchange::new(mechanism, &credentials, &binding).map_err(ErrorKind::Credentials)?;
         self.trying = Some(mechanism);
         let mut line = Zeroizing::new(format!("AUTH {mechanism}"));
-        let mut sent = Vec::new();
+        let secret = Zeroizing::new(credentials.secret().to_owned());
+        self.secrets.push(secret);
+        let mut shown = format!("AUTH {mechanism}");
         let mut waiting = exchange.initial();
         if let Some(initial) = &waiting {
             // An empty one is told from none (RFC 4954 section 4).
@@ -88,21 +95,17 @@ impl Engine {
             };
             if line.len() + 1 + encoded.len() + 2 <= MAX_COMMAND_LEN {
                 line = Zeroizing::new([&line, " ", &encoded].concat());
-                sent.push(encoded);
+                shown.push_str(" ***");
+                self.keep_secret(&encoded);
                 waiting = None;
             }
         }
-        let shown = match sent.len() {
-            0 => line.to_string(),
-            _ => format!("AUTH {mechanism} ***"),
-        };
         self.queue_secret_line(&line, &shown);
         Ok(Operation::Auth(Box::new(Auth {
             credentials,
             mechanism,
             exchange,
             waiting,
-            sent,
             challenges: 0,
             tried: tried | mechanism.bit(),
             end: self.wire.queued(),
@@ -178,7 +181,7 @@ impl Engine {
                 if auth.mechanism.gives_reasons() && !challenge.is_empty() {
                     let text = String::from_utf8_lossy(&challenge).into_owned();
                     let mut reason = Reply::new(reply.code(), text);
-                    auth.redact(&mut reason);
+                    self.redact(&mut reason);
                     reason.shorten(MAX_REASON_LEN);
                     self.auth_reason = Some(reason);
                 }
@@ -190,9 +193,7 @@ impl Engine {
         let encoded = Zeroizing::new(Base64::encode_string(&response));
         self.queue_secret_line(&encoded, "***");
         auth.end = self.wire.queued();
-        if !encoded.is_empty() {
-            auth.sent.push(encoded);
-        }
+        self.keep_secret(&encoded);
         self.usable = was_usable;
         Ok(())
     }

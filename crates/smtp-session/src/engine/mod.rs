@@ -24,6 +24,7 @@ use std::{fmt, io};
 pub(crate) use stray::in_doubt;
 use transaction::Transaction;
 use wire::Wire;
+use zeroize::Zeroizing;
 
 const SURPLUS: &str = "a reply that no command asked for";
 const OUT_OF_STEP: ErrorKind = ErrorKind::Protocol(SURPLUS);
@@ -72,6 +73,8 @@ pub struct Engine {
     last_mail: Option<bool>,
     /// By what AUTH is tried.
     trying: Option<Mechanism>,
+    /// What the last AUTH gave to the server.
+    secrets: Vec<Zeroizing<String>>,
     /// What the server says of a failure of AUTH, ahead of its reply.
     auth_reason: Option<Reply>,
     /// What the server said behind its last reply, which ends the session.
@@ -130,6 +133,7 @@ impl Engine {
             doubtful: false,
             last_mail: None,
             trying: None,
+            secrets: Vec::new(),
             auth_reason: None,
             last_word: None,
             ehlo_refusal: None,
@@ -319,10 +323,8 @@ impl Engine {
         if let Operation::Mail(mail) = operation {
             return self.on_mail_reply(mail, reply, phase);
         }
-        if let Operation::Auth(auth) = &operation
-            && reply.code() != 334
-        {
-            auth.redact(&mut reply);
+        if matches!(operation, Operation::Auth(_)) && reply.code() != 334 {
+            self.redact(&mut reply);
         }
         if operation.end() > self.wire.began {
             let kind = match reply.code() {
@@ -425,7 +427,7 @@ impl Engine {
     }
 
     fn queue_secret_line(&mut self, line: &str, shown: &str) {
-        let line = zeroize::Zeroizing::new([line.as_bytes(), b"\r\n"].concat());
+        let line = Zeroizing::new([line.as_bytes(), b"\r\n"].concat());
         self.wire.queue_secret(&line);
         self.log(Speaker::Client, shown);
     }

@@ -92,6 +92,7 @@ impl Engine {
         self.outcome = None;
         self.given_up = self.given_up();
         self.doubtful = false;
+        self.secrets.clear();
         // One that was given up: its replies are still to come, and what is left
         // of it must not go out.
         if self.operation.take().is_some() || self.wire.reader.is_amid() {

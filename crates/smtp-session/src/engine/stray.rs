@@ -29,12 +29,11 @@ impl Engine {
         }
     }
 
-    /// What is wrong and what was said, which is shown; but not amid AUTH, where it may
-    /// have a secret in it that was sent before.
+    /// What is wrong and what was said, which is shown; but not amid AUTH or right after
+    /// it, where it may have a secret in it that was sent before.
     fn no_reply(&mut self, malformed: Malformed) -> (ErrorKind, Option<String>) {
-        let amid_auth = matches!(&self.operation, Some(Operation::Auth(_)));
         let kind = ErrorKind::Protocol(malformed.text());
-        let said = malformed.said().filter(|_| !amid_auth);
+        let said = malformed.said().filter(|_| self.secrets.is_empty());
         if let Some(said) = &said {
             self.log(Speaker::Server, said);
         }
@@ -76,7 +75,8 @@ impl Engine {
         while !input.is_empty() {
             let (kind, said) = match self.wire.reader.read(&mut input) {
                 Ok(None) => return,
-                Ok(Some(reply)) => {
+                Ok(Some(mut reply)) => {
+                    self.redact(&mut reply);
                     self.log_reply(&reply);
                     last_word(reply)
                 }

@@ -206,6 +206,8 @@ fn without_a_common_mechanism_nothing_is_sent() {
         ("AUTH LOGIN", password().act_as("other").expect("a name")),
         // Without the connection's exporter there is nothing to bind to.
         ("AUTH SCRAM-SHA-256-PLUS", password()),
+        // As from a false server that offers less.
+        ("AUTH PLAIN", password().only(&[Mechanism::ScramSha256Plus])),
     ] {
         let (stream, mut session) = open(offer, &[]);
         let error = now(session.authenticate(&credentials)).expect_err("none");

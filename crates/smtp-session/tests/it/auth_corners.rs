@@ -3,6 +3,7 @@
 use crate::peer::{at, good, lines, now, open, say, send, server, wire, write};
 use base64ct::{Base64, Encoding as _};
 use smtp_session::{Credentials, Error, Extension, Reply};
+use std::sync::{Arc, Mutex};
 
 /// AUTH behind a transaction that failed.
 #[test]
@@ -219,4 +220,29 @@ fn no_secret_leaves_behind_a_surplus_reply() {
     now(session.authenticate(&credentials)).expect_err("out of step");
     let wire = String::from_utf8(wire(&stream)).expect("text");
     assert!(!wire.contains("AUTH"), "{wire}");
+}
+
+/// In what it says unasked after the reply, too.
+#[test]
+fn what_follows_the_reply_to_auth_shows_no_secret() {
+    for more in ["250 AHVzZXIAc2VjcmV0 secret", "secret AHVzZXIAc2VjcmV0"] {
+        let script = move |line: &str| match line.starts_with("AUTH") {
+            true => write(&format!("235 in\r\n{more}\r\n")),
+            false => None,
+        };
+        let (_, mut session) = open(&server(&["AUTH PLAIN"], script));
+        let said = Arc::new(Mutex::new(String::new()));
+        let log = Arc::clone(&said);
+        session.set_transcript(move |_, line| log.lock().expect("no panic").push_str(line));
+        let credentials = Credentials::password("user", "secret").expect("credentials");
+        now(session.authenticate(&credentials)).expect("it is in");
+        let error = now(session.noop()).expect_err("out of step");
+        let said = said.lock().expect("no panic").clone();
+        for shown in [error.to_string(), format!("{error:?}"), said] {
+            assert!(
+                !shown.contains("secret") && !shown.contains("AHVz"),
+                "{shown}"
+            );
+        }
+    }
 }

@@ -308,6 +308,15 @@ fn a_fault_deep_in_a_stream_is_never_delivered() {
 }
 
 #[test]
+fn little_is_kept_of_each_refusal() {
+    let long = format!("550 5.1.1 {}", "x".repeat(2000));
+    let (_, mut session) = open(&server(&FULL, at("RCPT TO:<a@b>", say(&long))));
+    let receipt = send(&mut session, &["a@b", "c@d"], "x").expect("one got it");
+    let (_, reply) = receipt.refused().next().expect("the other did not");
+    assert!((1..=512).contains(&reply.text().len()));
+}
+
+#[test]
 fn no_error_shows_an_address_or_the_mail() {
     let refusal = say("550 5.1.1 <alice@example.com>: \u{1b}[2Junknown");
     let (_, mut session) = open(&server(&FULL, at("RCPT TO:<alice@example.com>", refusal)));

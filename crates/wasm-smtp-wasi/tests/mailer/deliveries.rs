@@ -235,6 +235,31 @@ fn a_greylisting_server_is_waited_for() {
     }
 }
 
+#[test]
+fn a_mail_has_an_hour_unless_told_otherwise() {
+    let greylisting = |minutes| {
+        let server = LocalServer::new();
+        let reply = format!("451 4.7.1 Greylisting, please come back in {minutes} minutes");
+        server.answer("RCPT", &reply, None);
+        builder(&server)
+    };
+    let mailer = greylisting(50).build().expect("a mailer");
+    assert!(
+        wasi_net_timeout(mailer.send(message())).is_none(),
+        "it waits"
+    );
+    let mailer = greylisting(62).build().expect("a mailer");
+    let error = block_on(mailer.send(message())).unwrap_err();
+    assert_eq!(error.attempts(), 1);
+    // Mails that wait for a rate may wait for longer.
+    let slow = greylisting(62).rate_limit(60, Duration::from_secs(60));
+    let mailer = slow.build().expect("a mailer");
+    assert!(
+        wasi_net_timeout(mailer.send(message())).is_none(),
+        "it waits"
+    );
+}
+
 /// `None` if it does not end by itself soon.
 fn wasi_net_timeout<F: Future>(future: F) -> Option<F::Output> {
     let soon = wasm_smtp_wasi::wasi_net::timeout(Duration::from_millis(20), future);

@@ -9,7 +9,7 @@ use wasm_smtp_wasi::mailer::{
     BoxFuture, Connect, Connection, LocalServer, Mailer, MailerError, MailerErrorKind, Remedy,
 };
 use wasm_smtp_wasi::smtp_session::{Credentials, Delivery, ErrorKind, Mechanism, Phase, Security};
-use wasm_smtp_wasi::{WasiSmtpError, block_on};
+use wasm_smtp_wasi::{ConnectOptions, WasiSmtpError, block_on};
 
 /// The error of a mail to a server that says `reply` to `command`.
 fn refused(command: &str, reply: &str) -> MailerError {
@@ -82,18 +82,33 @@ fn each_refusal_names_what_helps() {
     }
 }
 
+struct Plain(LocalServer);
+
+impl Connect for Plain {
+    fn connect(&self) -> BoxFuture<'_, Result<Connection, WasiSmtpError>> {
+        Box::pin(async {
+            let mut connection = self.0.connect().await?;
+            connection.security = Security::Plaintext;
+            Ok(connection)
+        })
+    }
+}
+
+#[test]
+fn a_login_in_plaintext_has_to_be_allowed() {
+    for allowed in [false, true] {
+        let server = LocalServer::new();
+        let options = ConnectOptions::new().allow_plaintext_auth(allowed);
+        let builder = Mailer::over(Plain(server.clone())).password("me", "secret");
+        let mailer = builder.connect_options(options).build().expect("a mailer");
+        let sent = block_on(mailer.send(message()));
+        assert_eq!(sent.is_ok(), allowed);
+        assert_eq!(server.mails().len(), usize::from(allowed));
+    }
+}
+
 #[test]
 fn a_server_that_wants_tls_is_told_from_one_that_wants_a_login() {
-    struct Plain(LocalServer);
-    impl Connect for Plain {
-        fn connect(&self) -> BoxFuture<'_, Result<Connection, WasiSmtpError>> {
-            Box::pin(async {
-                let mut connection = self.0.connect().await?;
-                connection.security = Security::Plaintext;
-                Ok(connection)
-            })
-        }
-    }
     for (reply, remedy) in [
         (
             "530 5.7.0 Must issue a STARTTLS command first",

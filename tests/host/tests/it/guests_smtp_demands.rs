@@ -161,6 +161,21 @@ async fn starttls_read_ahead_is_refused() {
 }
 
 #[tokio::test]
+async fn without_the_offer_of_starttls_nothing_goes_on() {
+    let server = script(&[GREETING, "250 test\r\n"]);
+    let run = guest("ahead_of_tls", server.port()).run().await;
+    let text = run.expect_success().stdout;
+    assert!(text.contains("STARTTLS"), "{text}");
+    let seen = server.wait_closed(1).await;
+    let verbs: Vec<_> = seen.connections[0]
+        .lines
+        .iter()
+        .map(|line| &line[..4])
+        .collect();
+    assert_eq!(verbs, ["EHLO"]);
+}
+
+#[tokio::test]
 async fn a_second_upgrade_is_refused() {
     let plain = plaintext().await;
     let (server, outcome) = over_tls("twice", &[plain.addr().port()]).await;

@@ -137,6 +137,22 @@ async fn a_wrong_line_is_told_by_its_number_without_what_is_in_it() {
 }
 
 #[tokio::test]
+async fn a_pinned_key_needs_no_ca_and_another_one_is_refused() {
+    let fixture = Fixture::new().await;
+    let guest = |pin: &str| {
+        let guest = bare(&fixture).env("WASI_SENDMAIL_SERVER", fixture.url());
+        guest.arg(format!("--pin={pin}"))
+    };
+    let wrong = guest(&"0".repeat(64)).run().await;
+    expect(&wrong, 76, &["the key"]);
+    let is_pin = |word: &&str| word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let words = wrong.stderr.split(|c: char| !c.is_ascii_alphanumeric());
+    let pin = { words }.find(is_pin).expect("the key that was shown");
+    guest(pin).run().await.expect_success();
+    assert_eq!(fixture.server.mails().len(), 1);
+}
+
+#[tokio::test]
 async fn plaintext_has_to_be_asked_for_and_takes_no_password() {
     let fixture = Fixture::new().await;
     let rules = Rules::default().user("u", "secret-one").needs_login(false);

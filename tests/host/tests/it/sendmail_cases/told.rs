@@ -183,8 +183,10 @@ async fn a_port_that_waits_for_tls_is_found_out_before_its_greeting_is_due() {
         "was not sent",
     ];
     expect(&outcome, 76, &says);
-    // The second one came to ask.
-    assert_eq!(fixture.settled().await.connections.len(), 2);
+    // The second one came to ask, and said nothing but the handshake.
+    let seen = fixture.settled().await;
+    assert_eq!(seen.connections.len(), 2);
+    assert!(seen.connections[1].lines.is_empty());
 }
 
 #[tokio::test]
