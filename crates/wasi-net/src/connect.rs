@@ -7,7 +7,7 @@ use crate::race::Race;
 use crate::reactor::{Registration, Timer};
 use crate::resolve::{Resolve, resolve_by};
 use crate::time::after;
-use crate::{Error, ErrorKind, Operation, TcpStream, WasiTarget, sys, table};
+use crate::{Error, ErrorKind, Operation, TcpStream, WasiTarget, ip, sys, table};
 use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
@@ -260,6 +260,9 @@ struct Attempt {
 
 impl Attempt {
     fn start(address: SocketAddr, deadline: Instant) -> Result<Self, ErrorKind> {
+        if !ip::is_connectable(address) {
+            return Err(ErrorKind::InvalidAddress);
+        }
         let connecting = sys::Connecting::start(address)?;
         let registration = Registration::new(connecting.origin());
         let timer = Timer::at(deadline);

@@ -44,15 +44,19 @@ pub enum ErrorKind {
     TimedOut,
     /// The host does not let the component open sockets.
     NetworkDenied,
-    /// The host's resolver refused for good, as wasmtime does when it does not
-    /// let the component look names up.
+    /// The host does not let the component look names up: its resolver refuses even an
+    /// IP address.
     NamesDenied,
-    /// The name does not exist or has no address.
+    /// The name does not exist or has no address, or the host's DNS does not answer:
+    /// hosts as wasmtime do not say which.
     NameUnresolvable,
     /// The name has no address of the family that was asked for.
     NoAddressOfFamily,
     /// The resolver failed for now; a later try may work.
     TemporaryResolverFailure,
+    /// The resolver failed, as it says for good (`permanent-resolver-failure`), and yet
+    /// answers for an IP address. Under jco that is a DNS server without an answer.
+    ResolverFailure,
     /// The name is no host name: empty, or a number that a resolver could
     /// mistake for an IPv4 address (`127.1`, `2130706433`).
     InvalidName,
@@ -66,8 +70,9 @@ pub enum ErrorKind {
     RemoteUnreachable,
     /// The connection is closed for writing, or was closed by its owner.
     Closed,
-    /// The address can't be connected to: port 0, unspecified, multicast or an
-    /// IPv4-mapped IPv6 address.
+    /// Nobody can connect to the address: port 0; unspecified, multicast or broadcast;
+    /// an IPv4 address written as an IPv6 one, mapped or compatible; link-local
+    /// without its scope, or on a host that does not pass it on (jco).
     InvalidAddress,
     /// The host refuses this value of a socket option.
     InvalidOption,
@@ -88,18 +93,19 @@ impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TimedOut => "timed out",
-            Self::NetworkDenied => "the host grants no network; with wasmtime add `-S inherit-network` (under `wasmtime serve` also `-S cli`)",
-            Self::NamesDenied => "the host does not look names up; with wasmtime add `-S allow-ip-name-lookup`, or give an IP address",
-            Self::NameUnresolvable => "the name has no address; check its spelling and the host's DNS",
+            Self::NetworkDenied => "the host grants the component no network: let it open TCP connections, with wasmtime by `-S inherit-network` (under `wasmtime serve` also `-S cli`)",
+            Self::NamesDenied => "the host grants the component no name lookups: let it look names up, with wasmtime by `-S allow-ip-name-lookup`, or give an IP address",
+            Self::NameUnresolvable => "the name has no address, or DNS does not answer, which this host does not tell apart; check the name, or try again later",
             Self::NoAddressOfFamily => "the name has no address of the version of IP that was asked for; allow both",
             Self::TemporaryResolverFailure => "the host's resolver failed for now; try again later",
+            Self::ResolverFailure => "the host's resolver failed; check the host's DNS, or try again later",
             Self::InvalidName => "this is no host name or full IP address; write `192.0.2.1`, `[2001:db8::1]` or a name",
             Self::ConnectionRefused => "connection refused; check the port and that the server runs",
             Self::ConnectionReset => "connection reset",
             Self::ConnectionAborted => "connection aborted",
             Self::RemoteUnreachable => "the address is unreachable",
             Self::Closed => "the connection is closed",
-            Self::InvalidAddress => "this address can't be connected to: port 0 and unspecified, multicast and IPv4-mapped IPv6 addresses are refused",
+            Self::InvalidAddress => "nobody can connect to this address: it has port 0, is unspecified, multicast, broadcast or IPv4 written as IPv6, or is link-local without a scope that the host knows; give another",
             Self::InvalidOption => "the host refuses this value of a socket option",
             Self::NewSocketLimit => "the host is out of sockets",
             Self::TooManyStalled => "256 dropped connections still wait for peers that take no more; try again later",
@@ -131,6 +137,7 @@ impl ErrorKind {
             Self::OutOfMemory => io::ErrorKind::OutOfMemory,
             Self::Unsupported => io::ErrorKind::Unsupported,
             Self::TemporaryResolverFailure
+            | Self::ResolverFailure
             | Self::NewSocketLimit
             | Self::TooManyStalled
             | Self::Other => io::ErrorKind::Other,

@@ -20,6 +20,26 @@ pub(crate) fn parse_v4(text: &[u8]) -> Option<Ipv4Addr> {
     parts.next().is_none().then(|| octets.into())
 }
 
+/// Whether anybody can connect to it. Hosts do not agree: jco tries what wasmtime
+/// refuses, and never says that nothing comes of it.
+pub(crate) fn is_connectable(address: SocketAddr) -> bool {
+    let is_host = match address {
+        SocketAddr::V4(v4) => {
+            let ip = v4.ip();
+            !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast()
+        }
+        SocketAddr::V6(v6) => {
+            let groups = to_groups(*v6.ip());
+            // `::ffff:0:0/96` and `::/96` but for `::1`: RFC 4291 section 2.5.5.
+            let is_v4 = groups[..5] == [0; 5] && matches!(groups[5], 0 | 0xffff);
+            let is_link_local = groups[0] & 0xffc0 == 0xfe80;
+            v6.ip().is_loopback()
+                || !(is_v4 || v6.ip().is_multicast() || (is_link_local && v6.scope_id() == 0))
+        }
+    };
+    is_host && address.port() != 0
+}
+
 /// Eight groups; `::` stands for one or more of zero, and the last two may be
 /// written as an IPv4 address.
 pub(crate) fn parse_v6(text: &[u8]) -> Option<Ipv6Addr> {
@@ -157,6 +177,35 @@ mod tests {
     fn check(text: &str) {
         assert_eq!(parse_v4(text.as_bytes()), text.parse().ok(), "{text}");
         assert_eq!(parse_v6(text.as_bytes()), text.parse().ok(), "{text}");
+    }
+
+    #[test]
+    fn nobody_can_connect_to_some_addresses() {
+        let is_connectable = |text: &str| super::is_connectable(text.parse().unwrap());
+        for good in [
+            "192.0.2.1:25",
+            "127.0.0.1:1",
+            "[::1]:25",
+            "[2001:db8::1]:25",
+            "[fe80::1%2]:25",
+        ] {
+            assert!(is_connectable(good), "{good}");
+        }
+        for bad in [
+            "192.0.2.1:0",
+            "0.0.0.0:25",
+            "224.0.0.1:25",
+            "255.255.255.255:25",
+            "[::]:25",
+            "[::1]:0",
+            "[::7f00:1]:25",
+            "[::ffff:127.0.0.1]:25",
+            "[ff02::1]:25",
+            "[fe80::1]:25",
+            "[febf::1]:25",
+        ] {
+            assert!(!is_connectable(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -58,7 +58,9 @@ pub async fn drive<D: Driver, F: Future>(driver: D, future: F) -> F::Output {
             let _driven = Driven::enter();
             polled = future.as_mut().poll(&mut Context::from_waker(&waker));
         }
-        table::flush_written_behind();
+        let waits = !woken.flag.load(Ordering::Acquire);
+        let flushers = table::flush_written_behind(waits);
+        flushers.into_iter().for_each(Waker::wake);
         woken.polling.store(false, Ordering::Release);
         let mut again = woken.flag.load(Ordering::Acquire);
         if polled.is_pending() {

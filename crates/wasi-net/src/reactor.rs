@@ -66,7 +66,8 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
             let driven = Driven::enter();
             if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
                 drop(driven);
-                table::flush_written_behind();
+                let flushers = table::flush_written_behind(true);
+                flushers.into_iter().for_each(Waker::wake);
                 // Waits of other tasks may be driven by somebody else now.
                 if !DRIVEN.get() {
                     take_back();
@@ -140,9 +141,12 @@ pub(crate) enum Wait {
 /// Sends what was written behind, then looks for events, waits for the first
 /// one if told to, and wakes who waits for it. Tells whether there was anybody.
 pub(crate) fn turn(wait: Wait) -> bool {
-    table::flush_written_behind();
+    let mut wakers = table::flush_written_behind(matches!(wait, Wait::Until(_)));
     table::reap();
-    let wakers = REACTOR.with_borrow_mut(|reactor| reactor.wait(wait));
+    // Who can go on may have more to send.
+    if wakers.is_empty() {
+        wakers = REACTOR.with_borrow_mut(|reactor| reactor.wait(wait));
+    }
     let any = !wakers.is_empty();
     wakers.into_iter().for_each(Waker::wake);
     any
@@ -283,6 +287,7 @@ pub(crate) fn hand_over(mut wait: impl FnMut(sys::Pollable) -> Option<Guard>) {
         });
     }
     if let Some(at) = timer {
+        let at = at.min(after(sys::LONGEST_TIMER));
         let left = at.saturating_duration_since(Instant::now());
         let guard = wait(sys::subscribe_timer(left)).map(|guard| (at, guard));
         REACTOR.with_borrow_mut(|reactor| reactor.timer_guard = guard);

@@ -35,8 +35,8 @@ const ADDRESSES: usize = 32;
 ///
 /// [`ErrorKind::InvalidName`] for what is no name or address,
 /// [`ErrorKind::NamesDenied`] without the host's permission,
-/// [`ErrorKind::NameUnresolvable`] and
-/// [`ErrorKind::TemporaryResolverFailure`] from the resolver,
+/// [`ErrorKind::NameUnresolvable`], [`ErrorKind::TemporaryResolverFailure`] and
+/// [`ErrorKind::ResolverFailure`] from the resolver,
 /// [`ErrorKind::TimedOut`] when it takes too long.
 ///
 /// # Cancellation
@@ -49,7 +49,22 @@ where
     resolve_by(None, name, LOOKUP_TIMEOUT).await
 }
 
+/// An address that every resolver gives back, if it may be asked at all.
+const PROBE: &str = "127.0.0.1";
+
+/// Looks `host` up. `permanent-resolver-failure` is what hosts say that grant no lookups,
+/// and what jco says of a DNS server without an answer.
 async fn lookup(host: &str) -> Result<Vec<IpAddr>, ErrorKind> {
+    match ask(host).await {
+        Err(ErrorKind::ResolverFailure) => match ask(PROBE).await {
+            Ok(_) => Err(ErrorKind::ResolverFailure),
+            Err(_) => Err(ErrorKind::NamesDenied),
+        },
+        found => found,
+    }
+}
+
+async fn ask(host: &str) -> Result<Vec<IpAddr>, ErrorKind> {
     let lookup = sys::Lookup::start(host)?;
     let registration = Registration::new(lookup.origin());
     let mut addresses = Vec::new();
@@ -156,10 +171,39 @@ fn parse(name: &str) -> Result<Name<'_>, ErrorKind> {
     let odd = |c: char| {
         c.is_control() || c.is_whitespace() || b"/:@[]?#%\\<>\"".iter().any(|&odd| c == odd.into())
     };
-    if numeric || labels.len() > NAME_LEN || labels.chars().any(odd) {
+    if numeric || labels.len() > NAME_LEN || labels.chars().any(odd) || has_mapped(labels) {
         return Err(ErrorKind::InvalidName);
     }
     Ok(Name::Host(name))
+}
+
+fn has_mapped(name: &str) -> bool {
+    // What joins letters of scripts that need it joins no ASCII ones.
+    let joins = |c| matches!(c, '\u{200c}' | '\u{200d}');
+    let mut before = '.';
+    name.chars().any(|c| {
+        let before = std::mem::replace(&mut before, c);
+        is_mapped(c) || (joins(c) && before.is_ascii())
+    })
+}
+
+/// Whether resolvers take `c` for an ASCII character or for nothing, so that what only
+/// looks like a name may be a number to them: full-width, circled, raised and otherwise
+/// styled letters and digits, other dots, soft hyphens and what has no width.
+///
+/// Source: Unicode UTS #46, what is mapped to ASCII or ignored there.
+fn is_mapped(c: char) -> bool {
+    matches!(c,
+        'ª' | '\u{ad}' | '²' | '³' | '¹' | 'º' | '¼'..='¾'
+        | '\u{2b0}'..='\u{2b8}' | '\u{2e0}'..='\u{2e4}' | '\u{34f}' | '\u{180b}'..='\u{180f}'
+        | '\u{1d2c}'..='\u{1d6a}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2024}'..='\u{2026}'
+        | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{209c}' | '\u{2100}'..='\u{218b}'
+        | '\u{2460}'..='\u{24ff}' | '\u{2c7c}' | '\u{2c7d}' | '\u{3002}' | '\u{3250}'
+        | '\u{32cc}'..='\u{32cf}' | '\u{3371}'..='\u{33ff}' | '\u{fb00}'..='\u{fb06}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{fe4d}'..='\u{fe6b}' | '\u{feff}'
+        | '\u{ff01}'..='\u{ff61}' | '\u{ffa0}' | '\u{ffe0}'..='\u{ffe6}'
+        | '\u{1d400}'..='\u{1d7ff}' | '\u{1f100}'..='\u{1f1ad}' | '\u{1fbf0}'..='\u{1fbf9}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -199,6 +243,15 @@ mod tests {
             "user@host",
             "fe80::1%eth0",
             "a\u{0}b",
+            "127.0.0.１",
+            "127。0。0。1",
+            "ⓛocalhost",
+            "①.example",
+            "mail．example",
+            "ma\u{ad}il.example",
+            "127.0.0.\u{1d7cf}",
+            "x²",
+            "127.0.0.\u{200d}1",
             &"a".repeat(254),
         ] {
             assert!(parse(name).is_err(), "{name}");
@@ -212,6 +265,10 @@ mod tests {
             "mail.example.",
             "xn--bcher-kva.example",
             "bücher.example",
+            "例え.テスト",
+            "почта.пример",
+            "δοκιμή.παράδειγμα",
+            "ह\u{94d}\u{200c}न.example",
             "a1",
         ] {
             assert!(

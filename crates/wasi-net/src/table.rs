@@ -4,12 +4,12 @@
 //! can send what was written behind on any stream before it waits, and a
 //! dropped stream whose write is still in flight can live on in the graveyard.
 
-use crate::reactor::{Event, Registration};
+use crate::reactor::{self, Event, Registration};
 use crate::{ErrorKind, sys};
 use slab::Slab;
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
-use std::task::Poll;
+use std::task::Waker;
 
 /// How many bytes are kept before a write waits for the host: the most that a
 /// host takes at once.
@@ -39,10 +39,39 @@ pub(crate) struct Connection {
     queued: bool,
     /// How much the host is known to take now; 0 when it has to be asked.
     permit: usize,
+    /// The most that it ever said it takes: while it takes less, something is on its
+    /// way.
+    most: usize,
+    /// What is written leaves when the component waits, even if it is flushed.
+    flush_on_wait: bool,
+    /// Who flushes then.
+    flusher: Option<Waker>,
+    /// How often it could have been sent since, but for that.
+    passed: u8,
     /// Nothing can be read any more: at the end, or for this reason.
     end: Option<Option<ErrorKind>>,
     /// Why nothing can be written any more.
     failed: Option<ErrorKind>,
+}
+
+/// After how many turns in which the component did not wait it is sent anyway.
+const MOST_PASSED: u8 = 8;
+
+/// What came of a task.
+pub(crate) enum Polled {
+    Done(Result<usize, ErrorKind>),
+    Pending(Until),
+}
+
+/// Until when a task is pending.
+#[derive(Clone, Copy)]
+pub(crate) enum Until {
+    /// The host's event.
+    Event,
+    /// The component waits: whoever flushes is woken then.
+    Wait,
+    /// In a while: the host has no event for it.
+    Later,
 }
 
 /// What to do with a connection.
@@ -63,76 +92,118 @@ impl Connection {
             behind: Vec::new(),
             queued: false,
             permit: 0,
+            most: 0,
+            flush_on_wait: false,
+            flusher: None,
+            passed: 0,
             end: None,
             failed: None,
         }
     }
 
-    pub(crate) fn poll(&mut self, task: Task<'_>) -> Poll<Result<usize, ErrorKind>> {
+    pub(crate) fn poll(&mut self, task: Task<'_>, waker: &Waker) -> Polled {
         match task {
             Task::Read(buf) => self.read(buf),
             Task::Write(buf) => self.write(buf),
-            Task::Flush => self.flush(),
+            Task::Flush => self.flush(waker),
         }
     }
 
     /// Reads up to `buf.len()` bytes, 0 at the end; pending until the event
     /// [`readable`](Events::readable).
-    fn read(&mut self, buf: &mut [u8]) -> Poll<Result<usize, ErrorKind>> {
+    fn read(&mut self, buf: &mut [u8]) -> Polled {
         if let Some(end) = self.end {
-            return Poll::Ready(end.map_or(Ok(0), Err));
+            return Polled::Done(end.map_or(Ok(0), Err));
         }
-        self.send();
+        if !self.flush_on_wait {
+            self.send();
+        }
         // Read first: readiness is often spurious, and an empty read no end. Right after
         // a question, too: wasmtime takes a socket that gave bytes for ready until a read
         // gave none.
         match self.socket.read(buf.len().min(READ_LEN)) {
-            Ok(Some(bytes)) if bytes.is_empty() => Poll::Pending,
+            Ok(Some(bytes)) if bytes.is_empty() => Polled::Pending(Until::Event),
             Ok(Some(bytes)) => {
                 buf[..bytes.len()].copy_from_slice(&bytes);
-                Poll::Ready(Ok(bytes.len()))
+                Polled::Done(Ok(bytes.len()))
             }
             // The host gives an error once, and then an end of file.
-            Ok(None) => Poll::Ready(self.end.insert(None).map_or(Ok(0), Err)),
-            Err(kind) => Poll::Ready(self.end.insert(Some(kind)).map_or(Ok(0), Err)),
+            Ok(None) => {
+                let why = self.why_broken();
+                Polled::Done(self.end.insert(why).map_or(Ok(0), Err))
+            }
+            Err(kind) => Polled::Done(self.end.insert(Some(kind)).map_or(Ok(0), Err)),
         }
+    }
+
+    /// Why there is nothing more to be read, if that is no end of the peer's: where a
+    /// write met a reset first, the host says `closed` here (wasmtime 48 and later).
+    fn why_broken(&mut self) -> Option<ErrorKind> {
+        let has_written = self.most > 0;
+        if has_written
+            && self.failed.is_none()
+            && let Err(kind) = self.ask()
+        {
+            self.fail(kind);
+        }
+        self.failed.filter(|kind| *kind != ErrorKind::Closed)
     }
 
     /// Keeps up to `buf.len()` bytes to be sent; pending until the event
     /// [`writable`](Events::writable).
-    fn write(&mut self, buf: &[u8]) -> Poll<Result<usize, ErrorKind>> {
+    fn write(&mut self, buf: &[u8]) -> Polled {
         if buf.is_empty() {
-            return Poll::Ready(Ok(0));
+            return Polled::Done(Ok(0));
         }
         if self.behind.len() == WRITE_BEHIND_LEN {
             self.send();
         }
         if let Some(kind) = self.failed {
-            return Poll::Ready(Err(kind));
+            return Polled::Done(Err(kind));
         }
         let taken = buf.len().min(WRITE_BEHIND_LEN - self.behind.len());
         if taken == 0 {
-            return Poll::Pending;
+            return Polled::Pending(Until::Event);
         }
         self.behind.extend_from_slice(&buf[..taken]);
-        Poll::Ready(Ok(taken))
+        Polled::Done(Ok(taken))
     }
 
-    /// Ready once the host has sent everything, so that its errors show, with what
-    /// it takes now; pending until the event [`writable`](Events::writable).
-    fn flush(&mut self) -> Poll<Result<usize, ErrorKind>> {
+    /// Done once the host has sent everything, so that its errors show, with what
+    /// it takes now. While it takes less than it did some of it is still with the host
+    /// (under jco in Node's queue, which the end of the socket throws away).
+    fn flush(&mut self, waker: &Waker) -> Polled {
+        if self.flush_on_wait && !self.behind.is_empty() {
+            if !reactor::is_driven() {
+                return Polled::Pending(Until::Event);
+            }
+            self.flusher = Some(waker.clone());
+            return Polled::Pending(Until::Wait);
+        }
         self.send();
         if let Some(kind) = self.failed {
-            return Poll::Ready(Err(kind));
+            return Polled::Done(Err(kind));
         }
-        match self.socket.permit() {
-            Ok(0) => Poll::Pending,
+        match self.ask() {
+            Ok(0) => Polled::Pending(Until::Event),
+            Ok(permit) if permit < self.most => Polled::Pending(Until::Later),
             Ok(permit) => {
                 self.permit = permit;
-                Poll::Ready(Ok(permit))
+                Polled::Done(Ok(permit))
             }
-            Err(kind) => Poll::Ready(Err(self.fail(kind))),
+            Err(kind) => Polled::Done(Err(self.fail(kind))),
         }
+    }
+
+    pub(crate) fn set_flush_on_wait(&mut self, on: bool) {
+        self.flush_on_wait = on;
+    }
+
+    /// Asks the host how much it takes now.
+    fn ask(&mut self) -> Result<usize, ErrorKind> {
+        let permit = self.socket.permit()?;
+        self.most = self.most.max(permit);
+        Ok(permit)
     }
 
     pub(crate) fn set(&self, option: sys::SocketOption) -> Result<(), ErrorKind> {
@@ -144,7 +215,7 @@ impl Connection {
         while self.failed.is_none() && !self.behind.is_empty() {
             // What it took before holds until something is written.
             let permit = match std::mem::take(&mut self.permit) {
-                0 => self.socket.permit(),
+                0 => self.ask(),
                 permit => Ok(permit),
             };
             match permit {
@@ -164,6 +235,7 @@ impl Connection {
     /// Forgets what has been sent; an idle connection keeps no large buffer.
     fn sent(&mut self, len: usize) {
         self.behind.drain(..len);
+        self.passed = 0;
         if self.behind.is_empty() && self.behind.capacity() > KEPT_LEN {
             self.behind = Vec::new();
         }
@@ -242,14 +314,23 @@ pub(crate) fn with<T>(key: usize, operation: impl FnOnce(&mut Connection) -> T) 
     })
 }
 
-/// Sends what was written behind on any stream. What the host can't take yet is
-/// sent as soon as it can: the reactor wakes for it.
-pub(crate) fn flush_written_behind() {
+/// Sends what was written behind on any stream, before the component `waits` or at
+/// least lets others go on; gives those who flush what is sent then. What the host can't
+/// take yet is sent as soon as it can: the reactor wakes for it.
+#[must_use]
+pub(crate) fn flush_written_behind(waits: bool) -> Vec<Waker> {
+    let mut flushers = Vec::new();
     TABLE.with_borrow_mut(|table| {
         let mut n = 0;
         while let Some(&key) = table.queue.get(n) {
             if let Some(connection) = table.connections.get_mut(key) {
+                if connection.flush_on_wait && !waits && connection.passed < MOST_PASSED {
+                    connection.passed += 1;
+                    n += 1;
+                    continue;
+                }
                 connection.send();
+                flushers.extend(connection.flusher.take());
                 connection.queued = !connection.behind.is_empty();
                 if connection.queued {
                     connection.writable.wait_at_least();
@@ -260,6 +341,7 @@ pub(crate) fn flush_written_behind() {
             table.queue.swap_remove(n);
         }
     });
+    flushers
 }
 
 /// Lets go of stalled connections whose peer has let go, a few at each call.

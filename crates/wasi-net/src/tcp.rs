@@ -8,7 +8,7 @@
 
 use crate::reactor::Event;
 use crate::sys::SocketOption;
-use crate::table::Task;
+use crate::table::{Polled, Task};
 use crate::waiting::Waiting;
 use crate::{Error, ErrorKind, Operation, WasiTarget, ip, sys, table};
 use futures_io::{AsyncRead, AsyncWrite};
@@ -31,6 +31,7 @@ use std::{fmt, io};
 /// [`block_on`](crate::block_on) next waits, or with the next write once there
 /// are 64 KiB, whichever comes first. (Under a foreign executor: with the next
 /// flush, or when anything of this crate next waits.)
+/// [`set_flush_on_wait`](Self::set_flush_on_wait) lets more of it leave together.
 ///
 /// `close` (of `AsyncWriteExt`) sends what is written and ends the connection in
 /// both directions; WASI hosts do not agree on half closes, so there is none.
@@ -86,11 +87,15 @@ impl Half {
             Task::Write(_) | Task::Flush => Operation::Write,
         };
         let polled = if self.connection.is_closed() {
-            Poll::Ready(Err(ErrorKind::Closed))
+            Polled::Done(Err(ErrorKind::Closed))
         } else {
             match ready!(self.waiting.poll_turn(cx)) {
-                Ok(()) => table::with(self.connection.key, |connection| connection.poll(task)),
-                Err(kind) => Poll::Ready(Err(kind)),
+                Ok(()) => {
+                    let poll =
+                        |connection: &mut table::Connection| connection.poll(task, cx.waker());
+                    table::with(self.connection.key, poll)
+                }
+                Err(kind) => Polled::Done(Err(kind)),
             }
         };
         let result = ready!(self.waiting.limit(polled, self.event, cx));
@@ -232,6 +237,20 @@ impl TcpStream {
         self.set(SocketOption::KeepAlive(keep_alive.is_some()))
     }
 
+    /// Whether what is written leaves only when the component waits, though it was
+    /// flushed or a read was polled: then small writes in turn leave together, as the
+    /// frames of HTTP/2 do, where else each but the first waits for the peer's delayed
+    /// acknowledgement (about 40 ms). A flush is pending until then. A component that
+    /// does not wait for a while sends all the same. Default: off, and a flush sends at
+    /// once. It counts in [`block_on`](crate::block_on) and in `raw::drive`; elsewhere
+    /// nobody knows when the component waits.
+    ///
+    /// Source: RFC 9293 section 3.7.4 (Nagle), RFC 1122 section 4.2.3.2; WASI 0.2 has no
+    /// `TCP_NODELAY`.
+    pub fn set_flush_on_wait(&mut self, on: bool) {
+        self.write.set_flush_on_wait(on);
+    }
+
     /// How many routers a packet may pass (the IPv4 TTL, the IPv6 hop limit),
     /// 1 to 255. Default: the host's, mostly 64.
     ///
@@ -319,6 +338,16 @@ impl WriteHalf {
     /// As [`TcpStream::set_deadline`], for this half.
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.half.waiting.set_deadline(deadline);
+    }
+
+    /// As [`TcpStream::set_flush_on_wait`].
+    pub fn set_flush_on_wait(&mut self, on: bool) {
+        let connection = &self.half.connection;
+        if !connection.is_closed() {
+            table::with(connection.key, |connection| {
+                connection.set_flush_on_wait(on);
+            });
+        }
     }
 }
 

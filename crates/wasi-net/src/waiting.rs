@@ -2,6 +2,7 @@
 
 use crate::ErrorKind;
 use crate::reactor::{Event, Timer};
+use crate::table::{Polled, Until};
 use crate::time::{after, earlier};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -14,9 +15,14 @@ pub(crate) struct Waiting {
     timeout: Option<Duration>,
     deadline: Option<Instant>,
     timer: Option<Timer>,
+    /// When the host is asked again that has no event.
+    again: Option<Timer>,
     /// Operations in a row that did not wait.
     in_a_row: u8,
 }
+
+/// When a host is asked again. jco spins during shorter times.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// After so many operations that did not wait, a stream lets others go on: the
 /// peer must not decide whether timers and other streams have their turn.
@@ -28,6 +34,7 @@ impl Waiting {
             timeout: Some(DEFAULT_TIMEOUT),
             deadline: None,
             timer: None,
+            again: None,
             in_a_row: 0,
         }
     }
@@ -65,18 +72,22 @@ impl Waiting {
         }
     }
 
-    /// Waits for `event`, but not for too long.
+    /// Waits for `event`, or whatever it is, but not for too long.
     pub(crate) fn limit(
         &mut self,
-        polled: Poll<Result<usize, ErrorKind>>,
+        polled: Polled,
         event: Event,
         cx: &Context<'_>,
     ) -> Poll<Result<usize, ErrorKind>> {
         let result = match polled {
-            Poll::Ready(result) => result,
-            Poll::Pending => {
+            Polled::Done(result) => result,
+            Polled::Pending(until) => {
                 self.in_a_row = 0;
-                event.wait(cx.waker());
+                match until {
+                    Until::Event => event.wait(cx.waker()),
+                    Until::Wait => {}
+                    Until::Later => self.again.insert(Timer::at(after(AGAIN))).wait(cx),
+                }
                 match &mut self.timer {
                     Some(timer) => ready!(timer.poll(cx)),
                     None => {
@@ -88,7 +99,7 @@ impl Waiting {
                 Err(ErrorKind::TimedOut)
             }
         };
-        self.timer = None;
+        (self.timer, self.again) = (None, None);
         Poll::Ready(result)
     }
 }

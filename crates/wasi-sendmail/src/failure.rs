@@ -347,7 +347,7 @@ fn of_connection(error: &WasiSmtpError) -> u8 {
     let tls = inner.and_then(|inner| inner.downcast_ref::<TlsError>());
     match (net.map(NetError::kind), tls) {
         (Some(NetErrorKind::NetworkDenied | NetErrorKind::NamesDenied), _) => NOPERM,
-        (Some(NetErrorKind::NameUnresolvable | NetErrorKind::InvalidName), _) => NOHOST,
+        (Some(NetErrorKind::InvalidName), _) => NOHOST,
         (Some(NetErrorKind::InvalidAddress), _) => CONFIG,
         (
             Some(

@@ -115,7 +115,8 @@ impl WasiSmtpError {
 
     /// Whether connecting again may succeed later: names that could not be looked up
     /// for now, connections that failed, times that ran out; not what the host
-    /// denies, a name that does not exist, or a certificate.
+    /// denies, what cannot be a name, or a certificate. (Most hosts do not tell a name
+    /// that does not exist from a resolver without an answer.)
     #[must_use]
     pub fn is_transient(&self) -> bool {
         use wasi_net::ErrorKind as Net;
@@ -125,7 +126,6 @@ impl WasiSmtpError {
                 net.kind(),
                 Net::NetworkDenied
                     | Net::NamesDenied
-                    | Net::NameUnresolvable
                     | Net::NoAddressOfFamily
                     | Net::InvalidName
                     | Net::InvalidAddress

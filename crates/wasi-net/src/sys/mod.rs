@@ -12,6 +12,11 @@ mod native;
 #[cfg(not(all(target_os = "wasi", target_env = "p2")))]
 pub(crate) use native::*;
 
+/// The longest time of a host's timer: one beyond 24.8 days (2^31 ms) may ring at once
+/// under jco. Whoever waits for longer looks at the clock then, and waits on.
+pub(crate) const LONGEST_TIMER: std::time::Duration =
+    std::time::Duration::from_secs(20 * 24 * 60 * 60);
+
 /// What can be set on a socket. Times are rounded and clamped by the host
 /// (wasmtime: 1 to 32,767 s).
 #[cfg_attr(

@@ -1,7 +1,7 @@
 //! WASI 0.2: thin, typed wrappers over the bindings. Nothing here waits but
 //! [`wait`].
 
-use super::SocketOption;
+use super::{LONGEST_TIMER, SocketOption};
 use crate::{ErrorKind, ip};
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -112,9 +112,10 @@ fn spend() {
     }
 }
 
-/// A timer as a pollable.
+/// A timer as a pollable, which rings after [`LONGEST_TIMER`] at the latest.
 pub(crate) fn subscribe_timer(after: Duration) -> Pollable {
-    subscribe_duration(after.as_nanos().try_into().unwrap_or(u64::MAX))
+    let nanos = after.min(LONGEST_TIMER).as_nanos();
+    subscribe_duration(nanos.try_into().unwrap_or(u64::MAX))
 }
 
 /// What a pollable can be made of, again and again. The pollables are its
@@ -314,7 +315,7 @@ fn network_error(code: ErrorCode) -> ErrorKind {
         ErrorCode::ConnectionAborted => ErrorKind::ConnectionAborted,
         ErrorCode::NameUnresolvable => ErrorKind::NameUnresolvable,
         ErrorCode::TemporaryResolverFailure => ErrorKind::TemporaryResolverFailure,
-        ErrorCode::PermanentResolverFailure => ErrorKind::NamesDenied,
+        ErrorCode::PermanentResolverFailure => ErrorKind::ResolverFailure,
         ErrorCode::Unknown
         | ErrorCode::ConcurrencyConflict
         | ErrorCode::NotInProgress
@@ -411,7 +412,10 @@ mod tests {
                 ErrorCode::TemporaryResolverFailure,
                 ErrorKind::TemporaryResolverFailure,
             ),
-            (ErrorCode::PermanentResolverFailure, ErrorKind::NamesDenied),
+            (
+                ErrorCode::PermanentResolverFailure,
+                ErrorKind::ResolverFailure,
+            ),
         ] {
             assert_eq!(resolve_error(code), kind);
         }

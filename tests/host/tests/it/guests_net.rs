@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use test_host::fault::{BlackHole, Direction, Fault, Proxy};
 use test_host::guest::{EXECUTORS, Guest, Network};
 use test_host::peers::{Peer, PeerServer};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 fn guest(name: &str, executor: &str) -> Guest {
@@ -97,6 +97,67 @@ async fn net_split() {
     for executor in EXECUTORS {
         let guest = guest("net_split", executor).arg(echo.port());
         guest.run().await.expect_success();
+    }
+}
+
+/// Answers every request with so many bytes, which the client has to let the server
+/// send anew (WINDOW_UPDATE).
+async fn h2_server() -> (tokio::task::JoinSet<()>, u16) {
+    let (listener, port) = listener().await;
+    let mut serving = tokio::task::JoinSet::new();
+    serving.spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                let response = http::Response::new(());
+                let mut body = respond.send_response(response, false).unwrap();
+                body.send_data(vec![7; 40_000].into(), true).unwrap();
+            }
+        }
+    });
+    (serving, port)
+}
+
+/// Two small segments in a row would wait for the server's delayed acknowledgement: one
+/// leaves for each request, and a few at the beginning.
+#[tokio::test]
+async fn net_h2() {
+    let (_server, port) = h2_server().await;
+    for executor in ["own", "wstd"] {
+        let guest = guest("net_h2", executor).arg(port).arg(100).arg(true);
+        let run = guest.run().await.expect_success();
+        let [connection] = run.traffic.connections.as_slice() else {
+            panic!("one connection")
+        };
+        assert!(connection.writes <= 105, "{executor}: {connection:?}");
+    }
+    // As it is without.
+    let guest = guest("net_h2", "own").arg(port).arg(10).arg(false);
+    let run = guest.run().await.expect_success();
+    assert!(run.traffic.connections[0].writes > 15);
+}
+
+#[tokio::test]
+async fn net_reset() {
+    for executor in EXECUTORS {
+        let ((peer, port), (control, to_control)) = (listener().await, listener().await);
+        let server = tokio::spawn(async move {
+            let (mut control, _) = control.accept().await.unwrap();
+            for is_reset in [true, false] {
+                let (mut stream, _) = peer.accept().await.unwrap();
+                stream.read_exact(&mut [0; 9]).await.unwrap();
+                stream.write_all(b"the end").await.unwrap();
+                if is_reset {
+                    stream.set_zero_linger().unwrap();
+                }
+                drop(stream);
+                control.write_all(&[0]).await.unwrap();
+            }
+        });
+        let guest = guest("net_reset", executor).arg(port).arg(to_control);
+        guest.run().await.expect_success();
+        server.await.unwrap();
     }
 }
 
@@ -247,7 +308,21 @@ async fn net_errors() {
             "127.0.0.1",
             0,
             "InvalidAddress: ",
-            "can't be connected to",
+            "nobody can connect",
+        ),
+        (
+            Network::Loopback,
+            "fe80::1",
+            closed,
+            "InvalidAddress: ",
+            "nobody can connect",
+        ),
+        (
+            Network::Loopback,
+            "::7f00:1",
+            closed,
+            "InvalidAddress: ",
+            "nobody can connect",
         ),
     ];
     for executor in EXECUTORS {

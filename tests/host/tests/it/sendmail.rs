@@ -314,7 +314,7 @@ async fn an_unknown_host() {
     let fixture = Fixture::new().await;
     let guest = fixture.guest("smtps://no-such-name.invalid");
     fixture
-        .fails(guest, 68, &["no-such-name.invalid", "check its spelling"])
+        .fails(guest, 75, &["no-such-name.invalid", "check the name"])
         .await;
 }
 
