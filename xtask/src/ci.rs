@@ -3,7 +3,9 @@
 mod steps;
 
 use crate::flags::Ci;
-use crate::{demo, deny, features, fuzz, libraries, no_clang, setup, size, test, tidy, tools};
+use crate::{
+    demo, deny, features, fuzz, hosts, libraries, no_clang, setup, size, test, tidy, tools,
+};
 use anyhow::Context as _;
 use std::thread;
 use steps::Steps;
@@ -37,7 +39,11 @@ const BESIDE: [Step; 6] = [
     ("fuzz", fuzz::each),
 ];
 /// One after the other, with nothing beside them that makes them wait.
-const LAST: [Step; 2] = [("test", test::test), ("demo", demo::demo)];
+const LAST: [Step; 3] = [
+    ("test", test::test),
+    ("hosts", hosts::hosts),
+    ("demo", demo::demo),
+];
 
 /// Runs every step, or the one that is asked for; the first failure ends it.
 pub(crate) fn ci(sh: &Shell, flags: &Ci) -> anyhow::Result<()> {

@@ -80,6 +80,9 @@ xflags::xflags! {
             /// smtp: against a mail lab's server: its `up postfix` piped into this.
             optional --lab
         }
+        /// Gets wasmtime 36 to 49 and jco by pip and npm, and runs the command and the network
+        /// guests on each.
+        cmd hosts {}
         /// Checks wasm-smtp-wasi with every combination of features, for both targets.
         cmd features {}
         /// Prints how large components are, by features and profile.

@@ -11,6 +11,7 @@ mod features;
 mod flags;
 mod fuzz;
 mod guest;
+mod hosts;
 mod interop;
 mod no_clang;
 mod setup;
@@ -89,6 +90,7 @@ fn run(flags: flags::Xtask) -> anyhow::Result<ExitCode> {
         Task::Ci(flags) => ci::ci(&sh, &flags)?,
         Task::Bench(flags) => bench::bench(&sh, &flags)?,
         Task::Soak(_) => return guest::run_host_program("soak", &None),
+        Task::Hosts(_) => hosts::hosts(&sh)?,
         Task::Features(_) => features::all(&sh)?,
         Task::Size(_) => size::size(&sh)?,
         Task::GuestBuild(build) => guest::build(&build.package)?,

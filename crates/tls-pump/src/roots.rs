@@ -152,7 +152,7 @@ pub(crate) mod native {
                     let file = file.to_string_lossy();
                     let file = file.escape_debug();
                     invalid(format!(
-                        "SSL_CERT_FILE names {file}, {what}; correct it, or open its folder to the component (`wasmtime run --dir`)"
+                        "SSL_CERT_FILE names {file}, {what}; correct it, or grant its folder to the component, with wasmtime by `--dir`"
                     ))
                 };
                 let added = found.add_file(Path::new(file));
@@ -167,7 +167,7 @@ pub(crate) mod native {
                 if count == 0 {
                     let folders = folders.escape_debug();
                     return Err(invalid(format!(
-                        "SSL_CERT_DIR names {folders}, where no certificate can be read; correct it, or open the folder to the component (`wasmtime run --dir`)"
+                        "SSL_CERT_DIR names {folders}, where no certificate can be read; correct it, or grant the folder to the component, with wasmtime by `--dir`"
                     )));
                 }
             }

@@ -80,7 +80,7 @@ impl Failure {
     /// `what` can't be read where it is (`EX_NOINPUT`).
     pub(crate) fn unreadable(what: impl fmt::Display, error: &io::Error) -> Self {
         Self::no_input(format!(
-            "cannot read {what} ({error}): give a path inside a folder that the host opens to the component, as `wasmtime run --dir FOLDER`"
+            "cannot read {what} ({error}): give a path inside a folder that the host grants to the component, with wasmtime by `--dir FOLDER`"
         ))
     }
 

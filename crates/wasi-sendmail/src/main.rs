@@ -23,9 +23,9 @@ fn tell(failure: &wasi_sendmail::Failure) -> u8 {
     failure.exit_code()
 }
 
-/// WASI 0.2's `exit` knows success and failure only, and that is what the
-/// standard library's `ExitCode` becomes.
-#[cfg(all(target_os = "wasi", target_env = "p2"))]
+/// `wasi:cli/exit#exit` knows success and failure only, and that is what the
+/// standard library's `ExitCode` becomes. `exit-with-code` is there since WASI 0.2.12.
+#[cfg(all(target_os = "wasi", target_env = "p2", not(feature = "plain-exit")))]
 fn exit(code: u8) -> ExitCode {
     use std::io::Write as _;
     // What could not be written has no reader.
@@ -34,6 +34,14 @@ fn exit(code: u8) -> ExitCode {
         wasi::cli::exit::exit_with_code(code);
     }
     ExitCode::SUCCESS
+}
+
+#[cfg(all(target_os = "wasi", target_env = "p2", feature = "plain-exit"))]
+fn exit(code: u8) -> ExitCode {
+    match code {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
 }
 
 #[cfg(all(not(all(target_os = "wasi", target_env = "p2")), debug_assertions))]

@@ -92,7 +92,7 @@ fn shown(path: &Path) -> String {
 fn not_opened(folder: &Path, error: &io::Error) -> Failure {
     let folder = folder.display();
     Failure::no_input(format!(
-        "cannot open the folder {folder} ({error}): give one that exists and that the host opens to the component, as `wasmtime run --dir {folder}`"
+        "cannot open the folder {folder} ({error}): give one that exists and that the host grants to the component, with wasmtime by `--dir {folder}`"
     ))
 }
 
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(failure.exit_code(), 66);
         assert!(failure.to_string().contains("none`"), "{failure}");
         assert!(
-            failure.to_string().contains("wasmtime run --dir"),
+            failure.to_string().contains("with wasmtime by `--dir"),
             "{failure}"
         );
         let failure = mails(&folder.0.join("a.txt")).unwrap_err();

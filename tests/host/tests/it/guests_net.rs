@@ -162,6 +162,22 @@ async fn net_reset() {
 }
 
 #[tokio::test]
+async fn net_all_arrives() {
+    for executor in EXECUTORS {
+        let (listener, port) = listener().await;
+        let guest = guest("net_all_arrives", executor).arg(port);
+        let guest = tokio::spawn(guest.arg(3_292_500).arg(1).run());
+        for len in [3_292_500, 1] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut all = Vec::new();
+            stream.read_to_end(&mut all).await.unwrap();
+            assert_eq!(all.len(), len);
+        }
+        guest.await.unwrap().expect_success();
+    }
+}
+
+#[tokio::test]
 async fn net_greedy() {
     let (echo, flood) = (echo().await, PeerServer::start(Peer::Flood).await.unwrap());
     for executor in EXECUTORS {

@@ -44,6 +44,7 @@
 //! way it still records, and the second one does not send that again.
 
 mod event;
+mod file;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
 mod settle;
@@ -56,11 +57,11 @@ use crate::failure::{IOERR, TEMPFAIL};
 use crate::many::summary::Summary;
 use crate::many::timestamp::rfc3339;
 use event::{BEGIN_LEN, Event, HEADER, LINE_LEN, What, escape, one_line};
+use file::File;
 pub(crate) use settle::Settled;
 use sha2::{Digest as _, Sha256};
 use standing::{Mails, Standing};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::time::SystemTime;
@@ -160,7 +161,7 @@ impl Journal {
     /// It can't be opened, is no journal, is one of another version, or is damaged
     /// before its last line.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        Self::by(OpenOptions::new().create(true), path)
+        Self::at(path, true)
     }
 
     /// Opens a journal that is there.
@@ -169,24 +170,22 @@ impl Journal {
     ///
     /// As of `open`, or it is not there.
     pub(crate) fn open_existing(path: &Path) -> Result<Self, Failure> {
-        Self::by(&mut OpenOptions::new(), path)
+        Self::at(path, false)
     }
 
-    fn by(options: &mut OpenOptions, path: &Path) -> Result<Self, Failure> {
-        let opened = options.read(true).append(true).open(path);
-        let file = opened.and_then(|file| Ok((file.metadata()?.is_file(), file)));
-        let (regular, file) = file.map_err(|error| {
+    fn at(path: &Path, create: bool) -> Result<Self, Failure> {
+        let file = file::open(path, create).map_err(|error| {
             Failure::no_input(format!(
-                "cannot open the journal {} ({error}): give a file in a folder that the host opens to the component, as `wasmtime run --dir FOLDER`",
+                "cannot open the journal {} ({error}): give a file in a folder that the host grants to the component for writing, with wasmtime by `--dir FOLDER`",
                 path.display()
             ))
         })?;
-        if !regular {
-            return Err(Failure::usage(format_args!(
+        let file = file.ok_or_else(|| {
+            Failure::usage(format_args!(
                 "the journal {} is no file, so that it would remember nothing: name a file",
                 path.display()
-            )));
-        }
+            ))
+        })?;
         Self::load(file, &path.display().to_string())
     }
 }

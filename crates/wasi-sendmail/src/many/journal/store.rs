@@ -1,8 +1,7 @@
 //! Appending to a file that may be full, torn at its end, or written by another
 //! run too.
 
-use std::fs::File;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 
 /// The file, read once from its beginning.
 pub(crate) trait Store: Read {
@@ -15,25 +14,6 @@ pub(crate) trait Store: Read {
     fn truncate(&mut self, len: u64) -> io::Result<()>;
     /// Returns once the disk has it.
     fn sync(&mut self) -> io::Result<()>;
-}
-
-/// Opened to append.
-impl Store for File {
-    fn length(&mut self) -> io::Result<u64> {
-        Ok(self.metadata()?.len())
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)
-    }
-
-    fn truncate(&mut self, len: u64) -> io::Result<()> {
-        self.set_len(len)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
-    }
 }
 
 /// Why a line is not in the file.

@@ -200,7 +200,7 @@ fn on_a_real_file() {
     std::fs::remove_file(&path).unwrap();
     let failure = Journal::open(&path.join("none")).err().unwrap();
     assert!(
-        failure.to_string().contains("wasmtime run --dir"),
+        failure.to_string().contains("with wasmtime by `--dir"),
         "{failure}"
     );
     assert!(Journal::open(&std::env::temp_dir()).is_err());
