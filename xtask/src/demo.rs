@@ -11,7 +11,7 @@ use xshell::{Shell, cmd};
 
 /// The oldest `wasmtime` whose command runs the component as it stands, with the exit
 /// codes of sysexits.h, and that the tests run too.
-const OLDEST_WASMTIME: u32 = 48;
+const OLDEST_WASMTIME: u32 = 46;
 
 /// Sends every mail of `tests/mail` and compares what arrives.
 pub(crate) fn demo(sh: &Shell) -> anyhow::Result<()> {
@@ -166,13 +166,13 @@ mod tests {
 
     #[test]
     fn a_wasmtime_of_this_machine_is_used_if_it_is_new_enough() {
-        for said in ["wasmtime 48.0.2 (a1b2c3 2026-10-01)\n", "wasmtime 50.0.0\n"] {
+        for said in ["wasmtime 46.0.2 (a1b2c3 2026-10-01)\n", "wasmtime 50.0.0\n"] {
             let found = Wasmtime::by_version(said);
             assert_eq!(found, Wasmtime::Command(said.trim().to_owned()));
         }
         for said in [
             "",
-            "wasmtime 47.9.9",
+            "wasmtime 45.9.9",
             "wasmtime-cli 14.0.0",
             "wasmtime new",
             "zsh: 49",

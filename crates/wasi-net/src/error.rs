@@ -44,8 +44,8 @@ pub enum ErrorKind {
     TimedOut,
     /// The host does not let the component open sockets.
     NetworkDenied,
-    /// The host does not let the component look names up: its resolver refuses even an
-    /// IP address.
+    /// The host does not let the component look names up, or not this one: its resolver
+    /// refuses even an IP address.
     NamesDenied,
     /// The name does not exist or has no address, or the host's DNS does not answer:
     /// hosts as wasmtime do not say which.
@@ -94,7 +94,7 @@ impl fmt::Display for ErrorKind {
         f.write_str(match self {
             Self::TimedOut => "timed out",
             Self::NetworkDenied => "the host grants the component no network: let it open TCP connections, with wasmtime by `-S inherit-network` (under `wasmtime serve` also `-S cli`)",
-            Self::NamesDenied => "the host grants the component no name lookups: let it look names up, with wasmtime by `-S allow-ip-name-lookup`, or give an IP address",
+            Self::NamesDenied => "the host does not let the component look this name up: grant it name lookups, with wasmtime by `-S allow-ip-name-lookup`, or give an IP address",
             Self::NameUnresolvable => "the name has no address, or DNS does not answer, which this host does not tell apart; check the name and the host's DNS",
             Self::NoAddressOfFamily => "the name has no address of the version of IP that was asked for; allow both",
             Self::TemporaryResolverFailure => "the host's resolver failed for now",

@@ -175,6 +175,9 @@ async fn the_errors_are_those_of_wasmtime() {
         assert!(said.starts_with(&format!("{kind}: ")), "{name}: {said}");
         assert_eq!(said.lines().count(), 1, "{said}");
     }
+    // No scope is passed on.
+    let said = run(&host, "net_link_local", &[&"[fe80::1%1]:25"]).await;
+    assert_eq!(said, "InvalidAddress\n");
     let echo = PeerServer::start(Peer::Echo).await.unwrap();
     // Not a reset amid data: Node may take one for an end.
     for (fault, says) in [

@@ -456,6 +456,38 @@ async fn net_two_families() {
     }
 }
 
+/// The first link-local address of this machine and the number of its interface.
+fn link_local() -> Option<(std::net::Ipv6Addr, u32)> {
+    let text = std::fs::read_to_string("/proc/net/if_inet6").ok()?;
+    text.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        let address = u128::from_str_radix(words.next()?, 16).ok()?;
+        let scope = u32::from_str_radix(words.next()?, 16).ok()?;
+        let address = std::net::Ipv6Addr::from_bits(address);
+        address.is_unicast_link_local().then_some((address, scope))
+    })
+}
+
+#[tokio::test]
+async fn net_link_local() {
+    let Some((address, scope)) = link_local() else {
+        eprintln!("skipped: this machine has no link-local address");
+        return;
+    };
+    let listening = std::net::SocketAddrV6::new(address, 0, 0, scope);
+    let listener = TcpListener::bind(listening).await.unwrap();
+    let there = listener.local_addr().unwrap();
+    for executor in EXECUTORS {
+        let run = async |address: String| {
+            let guest = guest("net_link_local", executor).network(Network::Inherit);
+            guest.arg(address).run().await.expect_success().stdout
+        };
+        assert_eq!(run(there.to_string()).await.trim(), there.to_string());
+        let without = format!("[{address}]:{}", there.port());
+        assert_eq!(run(without).await.trim(), "InvalidAddress");
+    }
+}
+
 /// A guest without a test proves nothing.
 #[test]
 fn every_guest_has_a_test_of_its_name() {
