@@ -59,7 +59,7 @@ pub(crate) fn hosts(sh: &Shell) -> anyhow::Result<()> {
     let _folder = sh.push_env("HOSTS_FOLDER", &folder);
     cmd!(
         sh,
-        "cargo test --quiet -p test-host --test hosts -- --include-ignored"
+        "cargo test --quiet -p test-host --features hosts --test hosts"
     )
     .run()?;
     Ok(())

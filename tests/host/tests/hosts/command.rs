@@ -79,7 +79,6 @@ fn url(server: &Listener, scheme: &str) -> String {
 }
 
 #[tokio::test]
-#[ignore = "cargo xtask hosts runs it"]
 async fn a_mail_goes_over_tls_and_starttls_and_a_refusal_is_told() {
     let lab = Lab::new();
     for host in Host::all() {
@@ -100,7 +99,6 @@ async fn a_mail_goes_over_tls_and_starttls_and_a_refusal_is_told() {
 }
 
 #[tokio::test]
-#[ignore = "cargo xtask hosts runs it"]
 async fn a_folder_goes_once_and_its_journal_is_kept() {
     for host in Host::all() {
         let lab = Lab::new();
@@ -121,7 +119,6 @@ async fn a_folder_goes_once_and_its_journal_is_kept() {
 }
 
 #[tokio::test]
-#[ignore = "cargo xtask hosts runs it"]
 async fn a_server_that_stalls_costs_the_time_of_the_mail() {
     let (lab, stalled) = (Lab::new(), TcpListener::bind("127.0.0.1:0").await.unwrap());
     let url = format!("smtps://{}", stalled.local_addr().unwrap());
@@ -141,7 +138,6 @@ async fn a_server_that_stalls_costs_the_time_of_the_mail() {
 }
 
 #[tokio::test]
-#[ignore = "cargo xtask hosts runs it"]
 async fn what_the_host_does_not_grant_is_named() {
     let lab = Lab::new();
     for host in Host::all() {
@@ -165,7 +161,6 @@ fn may_unshare() -> bool {
 }
 
 #[tokio::test]
-#[ignore = "cargo xtask hosts runs it"]
 async fn dns_without_an_answer_may_have_one_later() {
     if !may_unshare() {
         println!("skipped: `unshare --net --mount` is not allowed here");
@@ -187,7 +182,6 @@ async fn dns_without_an_answer_may_have_one_later() {
 }
 
 #[tokio::test]
-#[ignore = "cargo xtask hosts runs it"]
 async fn what_can_be_no_name_is_told_for_good() {
     let lab = Lab::new();
     for host in Host::all() {

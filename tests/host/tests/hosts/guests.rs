@@ -58,7 +58,6 @@ async fn listener() -> (TcpListener, u16) {
 }
 
 #[tokio::test]
-#[ignore = "cargo xtask hosts runs it"]
 async fn those_with_a_peer_that_echoes_or_is_silent() {
     let Some(host) = Host::jco() else { return };
     let echo = PeerServer::start(Peer::Echo).await.unwrap();
@@ -81,7 +80,6 @@ async fn those_with_a_peer_that_echoes_or_is_silent() {
 /// What was flushed before the socket ends is there: Node throws away what it has queued,
 /// which is little beyond what the kernel takes of a peer that does not read yet.
 #[tokio::test]
-#[ignore = "cargo xtask hosts runs it"]
 async fn what_was_written_arrives() {
     let Some(host) = Host::jco() else { return };
     let (listener, port) = listener().await;
@@ -120,7 +118,6 @@ const QUEUE_LEN: usize = 16 * 1024;
 const LATE: Duration = Duration::from_millis(250);
 
 #[tokio::test]
-#[ignore = "cargo xtask hosts runs it"]
 async fn those_with_a_peer_of_their_own() {
     let Some(host) = Host::jco() else { return };
     let (behind, port) = listener().await;
@@ -156,7 +153,6 @@ async fn those_with_a_peer_of_their_own() {
 }
 
 #[tokio::test]
-#[ignore = "cargo xtask hosts runs it"]
 async fn the_errors_are_those_of_wasmtime() {
     let Some(host) = Host::jco() else { return };
     let closed = TcpSocket::new_v4().unwrap();

@@ -5,14 +5,14 @@ use std::net::Ipv6Addr;
 use test_host::fault::{BlackHole, Direction, Fault, Proxy};
 use test_host::guest::{EXECUTORS, Guest, Network};
 use test_host::peers::{Peer, PeerServer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-fn guest(name: &str, executor: &str) -> Guest {
+pub(crate) fn guest(name: &str, executor: &str) -> Guest {
     Guest::of_tests(name).arg(executor)
 }
 
-async fn listener() -> (TcpListener, u16) {
+pub(crate) async fn listener() -> (TcpListener, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     (listener, port)
@@ -97,83 +97,6 @@ async fn net_split() {
     for executor in EXECUTORS {
         let guest = guest("net_split", executor).arg(echo.port());
         guest.run().await.expect_success();
-    }
-}
-
-/// Answers every request with so many bytes, which the client has to let the server
-/// send anew (WINDOW_UPDATE).
-async fn h2_server() -> (tokio::task::JoinSet<()>, u16) {
-    let (listener, port) = listener().await;
-    let mut serving = tokio::task::JoinSet::new();
-    serving.spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let mut connection = h2::server::handshake(stream).await.unwrap();
-            while let Some(Ok((_, mut respond))) = connection.accept().await {
-                let response = http::Response::new(());
-                let mut body = respond.send_response(response, false).unwrap();
-                body.send_data(vec![7; 40_000].into(), true).unwrap();
-            }
-        }
-    });
-    (serving, port)
-}
-
-/// Two small segments in a row would wait for the server's delayed acknowledgement: one
-/// leaves for each request, and a few at the beginning.
-#[tokio::test]
-async fn net_h2() {
-    let (_server, port) = h2_server().await;
-    for executor in ["own", "wstd"] {
-        let guest = guest("net_h2", executor).arg(port).arg(100).arg(true);
-        let run = guest.run().await.expect_success();
-        let [connection] = run.traffic.connections.as_slice() else {
-            panic!("one connection")
-        };
-        assert!(connection.writes <= 105, "{executor}: {connection:?}");
-    }
-    // As it is without.
-    let guest = guest("net_h2", "own").arg(port).arg(10).arg(false);
-    let run = guest.run().await.expect_success();
-    assert!(run.traffic.connections[0].writes > 15);
-}
-
-#[tokio::test]
-async fn net_reset() {
-    for executor in EXECUTORS {
-        let ((peer, port), (control, to_control)) = (listener().await, listener().await);
-        let server = tokio::spawn(async move {
-            let (mut control, _) = control.accept().await.unwrap();
-            for is_reset in [true, false] {
-                let (mut stream, _) = peer.accept().await.unwrap();
-                stream.read_exact(&mut [0; 9]).await.unwrap();
-                stream.write_all(b"the end").await.unwrap();
-                if is_reset {
-                    stream.set_zero_linger().unwrap();
-                }
-                drop(stream);
-                control.write_all(&[0]).await.unwrap();
-            }
-        });
-        let guest = guest("net_reset", executor).arg(port).arg(to_control);
-        guest.run().await.expect_success();
-        server.await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn net_all_arrives() {
-    for executor in EXECUTORS {
-        let (listener, port) = listener().await;
-        let guest = guest("net_all_arrives", executor).arg(port);
-        let guest = tokio::spawn(guest.arg(3_292_500).arg(1).run());
-        for len in [3_292_500, 1] {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut all = Vec::new();
-            stream.read_to_end(&mut all).await.unwrap();
-            assert_eq!(all.len(), len);
-        }
-        guest.await.unwrap().expect_success();
     }
 }
 
@@ -456,44 +379,13 @@ async fn net_two_families() {
     }
 }
 
-/// The first link-local address of this machine and the number of its interface.
-fn link_local() -> Option<(std::net::Ipv6Addr, u32)> {
-    let text = std::fs::read_to_string("/proc/net/if_inet6").ok()?;
-    text.lines().find_map(|line| {
-        let mut words = line.split_whitespace();
-        let address = u128::from_str_radix(words.next()?, 16).ok()?;
-        let scope = u32::from_str_radix(words.next()?, 16).ok()?;
-        let address = std::net::Ipv6Addr::from_bits(address);
-        address.is_unicast_link_local().then_some((address, scope))
-    })
-}
-
-#[tokio::test]
-async fn net_link_local() {
-    let Some((address, scope)) = link_local() else {
-        eprintln!("skipped: this machine has no link-local address");
-        return;
-    };
-    let listening = std::net::SocketAddrV6::new(address, 0, 0, scope);
-    let listener = TcpListener::bind(listening).await.unwrap();
-    let there = listener.local_addr().unwrap();
-    for executor in EXECUTORS {
-        let run = async |address: String| {
-            let guest = guest("net_link_local", executor).network(Network::Inherit);
-            guest.arg(address).run().await.expect_success().stdout
-        };
-        assert_eq!(run(there.to_string()).await.trim(), there.to_string());
-        let without = format!("[{address}]:{}", there.port());
-        assert_eq!(run(without).await.trim(), "InvalidAddress");
-    }
-}
-
 /// A guest without a test proves nothing.
 #[test]
 fn every_guest_has_a_test_of_its_name() {
     let tests = [
         include_str!("guests_net.rs"),
         include_str!("guests_peers.rs"),
+        include_str!("guests_streams.rs"),
         include_str!("guests_smtp.rs"),
         include_str!("guests_smtp_demands.rs"),
         include_str!("guests_smtp_faults.rs"),

@@ -8,6 +8,7 @@ mod guests_peers;
 mod guests_smtp;
 mod guests_smtp_demands;
 mod guests_smtp_faults;
+mod guests_streams;
 mod guests_tls;
 mod library_rules;
 mod old_aiosmtpd;
