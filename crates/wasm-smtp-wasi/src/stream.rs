@@ -14,7 +14,7 @@ use {
 
 #[derive(Debug)]
 pub(crate) enum Stream {
-    Plaintext(TcpStream),
+    Plaintext(Box<TcpStream>),
     #[cfg(feature = "tls")]
     Tls(Box<TlsStream<TcpStream>>),
     /// Closed, or failed.
@@ -62,7 +62,7 @@ impl Stream {
     /// Polls the stream, if there is one; gives the bytes read or written.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, task: Task<'_>) -> Poll<io::Result<usize>> {
         match self {
-            Self::Plaintext(stream) => poll_task(stream, cx, task),
+            Self::Plaintext(stream) => poll_task(stream.as_mut(), cx, task),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => poll_task(stream.as_mut(), cx, task),
             Self::None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),

@@ -187,7 +187,7 @@ impl Connection {
         // A read's limit is its reply's deadline.
         stream.set_read_timeout(None);
         Ok(Box::new(Self {
-            stream: Stream::Plaintext(stream),
+            stream: Stream::Plaintext(Box::new(stream)),
             dialogue: Dialogue::new(!options.plaintext_auth),
             unseen: Vec::new(),
             timed: false,
@@ -357,7 +357,7 @@ impl Connection {
             return Err(WasiSmtpError::poisoned());
         };
         stream.set_write_timeout(None);
-        let stream = handshake(engine, stream, self.time_of(Phase::Tls)).await?;
+        let stream = handshake(engine, *stream, self.time_of(Phase::Tls)).await?;
         self.stream = Stream::Tls(Box::new(stream));
         self.dialogue.secured();
         Ok(())
