@@ -55,12 +55,15 @@ const PROBE: &str = "127.0.0.1";
 /// Looks `host` up. `permanent-resolver-failure` is what hosts say that grant no lookups,
 /// and what jco says of a DNS server without an answer.
 async fn lookup(host: &str) -> Result<Vec<IpAddr>, ErrorKind> {
-    match ask(host).await {
-        Err(ErrorKind::ResolverFailure) => match ask(PROBE).await {
-            Ok(_) => Err(ErrorKind::ResolverFailure),
-            Err(_) => Err(ErrorKind::NamesDenied),
-        },
-        found => found,
+    let mut name = host;
+    loop {
+        let found = ask(name).await;
+        match (found, name == host) {
+            (Err(ErrorKind::ResolverFailure), true) => name = PROBE,
+            (found, true) => return found,
+            (Ok(_), false) => return Err(ErrorKind::ResolverFailure),
+            (Err(_), false) => return Err(ErrorKind::NamesDenied),
+        }
     }
 }
 
@@ -177,34 +180,56 @@ fn parse(name: &str) -> Result<Name<'_>, ErrorKind> {
     Ok(Name::Host(name))
 }
 
+/// Whether resolvers take a character for an ASCII one or for nothing, so that what only
+/// looks like a name may be a number to them.
 fn has_mapped(name: &str) -> bool {
-    // What joins letters of scripts that need it joins no ASCII ones.
-    let joins = |c| matches!(c, '\u{200c}' | '\u{200d}');
     let mut before = '.';
     name.chars().any(|c| {
         let before = std::mem::replace(&mut before, c);
-        is_mapped(c) || (joins(c) && before.is_ascii())
+        let is_within = |(first, last): &(char, char)| (*first..=*last).contains(&c);
+        // What joins letters of scripts that need it joins no ASCII ones.
+        let joins = matches!(c, '\u{200c}' | '\u{200d}') && before.is_ascii();
+        joins || MAPPED.iter().any(is_within)
     })
 }
 
-/// Whether resolvers take `c` for an ASCII character or for nothing, so that what only
-/// looks like a name may be a number to them: full-width, circled, raised and otherwise
-/// styled letters and digits, other dots, soft hyphens and what has no width.
+/// Full-width, circled, raised and otherwise styled letters and digits, other dots, soft
+/// hyphens and what has no width.
 ///
 /// Source: Unicode UTS #46, what is mapped to ASCII or ignored there.
-fn is_mapped(c: char) -> bool {
-    matches!(c,
-        'ª' | '\u{ad}' | '²' | '³' | '¹' | 'º' | '¼'..='¾'
-        | '\u{2b0}'..='\u{2b8}' | '\u{2e0}'..='\u{2e4}' | '\u{34f}' | '\u{180b}'..='\u{180f}'
-        | '\u{1d2c}'..='\u{1d6a}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2024}'..='\u{2026}'
-        | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{209c}' | '\u{2100}'..='\u{218b}'
-        | '\u{2460}'..='\u{24ff}' | '\u{2c7c}' | '\u{2c7d}' | '\u{3002}' | '\u{3250}'
-        | '\u{32cc}'..='\u{32cf}' | '\u{3371}'..='\u{33ff}' | '\u{fb00}'..='\u{fb06}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{fe4d}'..='\u{fe6b}' | '\u{feff}'
-        | '\u{ff01}'..='\u{ff61}' | '\u{ffa0}' | '\u{ffe0}'..='\u{ffe6}'
-        | '\u{1d400}'..='\u{1d7ff}' | '\u{1f100}'..='\u{1f1ad}' | '\u{1fbf0}'..='\u{1fbf9}'
-        | '\u{e0000}'..='\u{e0fff}')
-}
+const MAPPED: [(char, char); 31] = [
+    ('\u{aa}', '\u{aa}'),
+    ('\u{ad}', '\u{ad}'),
+    ('\u{b2}', '\u{b3}'),
+    ('\u{b9}', '\u{ba}'),
+    ('\u{bc}', '\u{be}'),
+    ('\u{2b0}', '\u{2b8}'),
+    ('\u{2e0}', '\u{2e4}'),
+    ('\u{34f}', '\u{34f}'),
+    ('\u{180b}', '\u{180f}'),
+    ('\u{1d2c}', '\u{1d6a}'),
+    ('\u{200b}', '\u{200b}'),
+    ('\u{200e}', '\u{200f}'),
+    ('\u{2024}', '\u{2026}'),
+    ('\u{202a}', '\u{202e}'),
+    ('\u{2060}', '\u{209c}'),
+    ('\u{2100}', '\u{218b}'),
+    ('\u{2460}', '\u{24ff}'),
+    ('\u{2c7c}', '\u{2c7d}'),
+    ('\u{3002}', '\u{3002}'),
+    ('\u{3250}', '\u{3250}'),
+    ('\u{32cc}', '\u{32cf}'),
+    ('\u{3371}', '\u{33ff}'),
+    ('\u{fb00}', '\u{fb06}'),
+    ('\u{fe00}', '\u{fe0f}'),
+    ('\u{fe4d}', '\u{fe6b}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{ff01}', '\u{ff61}'),
+    ('\u{ffe0}', '\u{ffe6}'),
+    ('\u{1d400}', '\u{1d7ff}'),
+    ('\u{1f100}', '\u{1f1ad}'),
+    ('\u{e0000}', '\u{e0fff}'),
+];
 
 #[cfg(test)]
 mod tests {

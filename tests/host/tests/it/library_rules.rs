@@ -158,7 +158,7 @@ fn every_error_of_wasm_smtp_wasi_is_documented_and_tested() {
 #[test]
 fn every_error_of_the_mailer_is_documented_and_tested() {
     let source = read("crates/wasm-smtp-wasi/src/mailer/error.rs");
-    let tests = ["connections", "deliveries", "errors", "messages"]
+    let tests = ["connections", "deliveries", "doubts", "errors", "messages"]
         .map(|name| read(&format!("crates/wasm-smtp-wasi/tests/mailer/{name}.rs")))
         .concat();
     let tests = tests + &read("crates/wasm-smtp-wasi/src/mailer/silence.rs");
@@ -179,4 +179,23 @@ fn the_profile_in_the_readme_is_the_workspaces() {
     let missing = own.lines().filter(|line| line.contains(".opt-level"));
     let missing: Vec<_> = missing.filter(|line| !profile.contains(line)).collect();
     assert_eq!(missing, ["ring.opt-level = 3"]);
+}
+
+/// A promise without a test is a hope.
+#[test]
+fn every_promise_of_the_security_page_names_its_test() {
+    let page = read("docs/security.md");
+    let (_, table) = page.split_once("## What shows it").unwrap();
+    let rows = table.lines().filter(|line| line.contains(".rs` | `"));
+    let mut count = 0;
+    for row in rows {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let source = read(cells[2].trim_matches('`'));
+        for test in cells[3].split(", ") {
+            let test = test.trim_matches('`');
+            assert!(source.contains(&format!("fn {test}(")), "{row}");
+            count += 1;
+        }
+    }
+    assert!(count > 80, "{count}");
 }
