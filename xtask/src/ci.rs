@@ -93,7 +93,7 @@ fn format(sh: &Shell) -> anyhow::Result<()> {
 fn clippy(sh: &Shell) -> anyhow::Result<()> {
     cmd!(
         sh,
-        "cargo clippy --workspace --all-targets --features test-host/hosts --quiet -- -D warnings"
+        "cargo clippy --workspace --all-targets --quiet -- -D warnings"
     )
     .run()?;
     let guests = libraries().chain(["-p", "test-guests"]);

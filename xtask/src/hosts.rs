@@ -36,7 +36,7 @@ const JCO: &str = "1.35.0";
 const SHIM: &str = "0.26.1";
 
 /// The network guests that run under jco.
-const GUESTS: &str = "tests/host/tests/hosts/guests.txt";
+const GUESTS: &str = "tests/hosts/src/guests.txt";
 
 /// Gets each, makes the components ready for it, and runs the tests on all that could be
 /// had.
@@ -57,11 +57,8 @@ pub(crate) fn hosts(sh: &Shell) -> anyhow::Result<()> {
         return Ok(());
     }
     let _folder = sh.push_env("HOSTS_FOLDER", &folder);
-    cmd!(
-        sh,
-        "cargo test --quiet -p test-host --features hosts --test hosts"
-    )
-    .run()?;
+    let program = guest::host_program("hosts")?;
+    cmd!(sh, "{program}").quiet().run()?;
     Ok(())
 }
 
@@ -125,7 +122,7 @@ fn jco(sh: &Shell, hosts: &Path) -> anyhow::Result<bool> {
             return Ok(false);
         }
     }
-    sh.copy_file("tests/host/tests/hosts/run.mjs", folder.join("run.mjs"))?;
+    sh.copy_file("tests/hosts/src/run.mjs", folder.join("run.mjs"))?;
     guest::build("test-guests")?;
     let guests = sh.read_file(GUESTS)?;
     let guests = guests.lines().map(|name| {

@@ -24,8 +24,7 @@ const OTHERS: [(&str, &str); 6] = [
     ("net_yamux", "has its peer in another test program"),
 ];
 
-#[test]
-fn every_network_guest_runs_there_or_has_a_reason() {
+pub(crate) fn every_network_guest_runs_there_or_has_a_reason() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../guests/src/bin");
     let files = std::fs::read_dir(folder).unwrap();
     let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -57,8 +56,7 @@ async fn listener() -> (TcpListener, u16) {
     (listener, port)
 }
 
-#[tokio::test]
-async fn those_with_a_peer_that_echoes_or_is_silent() {
+pub(crate) async fn those_with_a_peer_that_echoes_or_is_silent() {
     let Some(host) = Host::jco() else { return };
     let echo = PeerServer::start(Peer::Echo).await.unwrap();
     let flood = PeerServer::start(Peer::Flood).await.unwrap();
@@ -79,8 +77,7 @@ async fn those_with_a_peer_that_echoes_or_is_silent() {
 
 /// What was flushed before the socket ends is there: Node throws away what it has queued,
 /// which is little beyond what the kernel takes of a peer that does not read yet.
-#[tokio::test]
-async fn what_was_written_arrives() {
+pub(crate) async fn what_was_written_arrives() {
     let Some(host) = Host::jco() else { return };
     let (listener, port) = listener().await;
     let stalling = async {
@@ -117,8 +114,7 @@ const QUEUE_LEN: usize = 16 * 1024;
 /// When a peer begins to read.
 const LATE: Duration = Duration::from_millis(250);
 
-#[tokio::test]
-async fn those_with_a_peer_of_their_own() {
+pub(crate) async fn those_with_a_peer_of_their_own() {
     let Some(host) = Host::jco() else { return };
     let (behind, port) = listener().await;
     let written_behind = async {
@@ -152,8 +148,7 @@ async fn those_with_a_peer_of_their_own() {
     }
 }
 
-#[tokio::test]
-async fn the_errors_are_those_of_wasmtime() {
+pub(crate) async fn the_errors_are_those_of_wasmtime() {
     let Some(host) = Host::jco() else { return };
     let closed = TcpSocket::new_v4().unwrap();
     closed.bind(([127, 0, 0, 1], 0).into()).unwrap();

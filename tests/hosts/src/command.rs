@@ -5,8 +5,8 @@ use smtp_test_server::listen::{Listener, Security};
 use smtp_test_server::{Asked, Deviation, Rules, Server};
 use std::process::Command;
 use tempfile::TempDir;
-use test_host::ca::{Ca, LOCAL_NAMES};
-use test_host::sendmail::CaFolder;
+use test_demo::CaFolder;
+use test_demo::ca::{Ca, LOCAL_NAMES};
 use tokio::net::TcpListener;
 
 const MAIL: &str = "From: user@test.local\nTo: alice@test.local\nSubject: s\n\nbody\n";
@@ -78,8 +78,7 @@ fn url(server: &Listener, scheme: &str) -> String {
     format!("{scheme}://localhost:{}", server.port())
 }
 
-#[tokio::test]
-async fn a_mail_goes_over_tls_and_starttls_and_a_refusal_is_told() {
+pub(crate) async fn a_mail_goes_over_tls_and_starttls_and_a_refusal_is_told() {
     let lab = Lab::new();
     for host in Host::all() {
         for (is_tls, scheme) in [(true, "smtps"), (false, "smtp")] {
@@ -98,8 +97,7 @@ async fn a_mail_goes_over_tls_and_starttls_and_a_refusal_is_told() {
     }
 }
 
-#[tokio::test]
-async fn a_folder_goes_once_and_its_journal_is_kept() {
+pub(crate) async fn a_folder_goes_once_and_its_journal_is_kept() {
     for host in Host::all() {
         let lab = Lab::new();
         for name in ["1.eml", "2.eml", "3.eml"] {
@@ -118,8 +116,7 @@ async fn a_folder_goes_once_and_its_journal_is_kept() {
     }
 }
 
-#[tokio::test]
-async fn a_server_that_stalls_costs_the_time_of_the_mail() {
+pub(crate) async fn a_server_that_stalls_costs_the_time_of_the_mail() {
     let (lab, stalled) = (Lab::new(), TcpListener::bind("127.0.0.1:0").await.unwrap());
     let url = format!("smtps://{}", stalled.local_addr().unwrap());
     let accepting = tokio::spawn(async move {
@@ -137,8 +134,7 @@ async fn a_server_that_stalls_costs_the_time_of_the_mail() {
     accepting.abort();
 }
 
-#[tokio::test]
-async fn what_the_host_does_not_grant_is_named() {
+pub(crate) async fn what_the_host_does_not_grant_is_named() {
     let lab = Lab::new();
     for host in Host::all() {
         let mut run = lab.run(&host, "smtps://localhost:1", &["-t"]);
@@ -160,8 +156,7 @@ fn may_unshare() -> bool {
     tried.output().is_ok_and(|output| output.status.success())
 }
 
-#[tokio::test]
-async fn dns_without_an_answer_may_have_one_later() {
+pub(crate) async fn dns_without_an_answer_may_have_one_later() {
     if !may_unshare() {
         println!("skipped: `unshare --net --mount` is not allowed here");
         return;
@@ -181,8 +176,7 @@ async fn dns_without_an_answer_may_have_one_later() {
     }
 }
 
-#[tokio::test]
-async fn what_can_be_no_name_is_told_for_good() {
+pub(crate) async fn what_can_be_no_name_is_told_for_good() {
     let lab = Lab::new();
     for host in Host::all() {
         for name in ["127.1", "0x7f.1"] {
