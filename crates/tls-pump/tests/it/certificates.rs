@@ -214,6 +214,28 @@ fn a_servers_own_certificate_is_trusted_octet_for_octet() {
     assert_accepted(&client, &named);
 }
 
+/// webpki minds that it is a CA's before it looks at a CRL.
+#[test]
+fn a_crl_that_names_a_servers_own_certificate_counts() {
+    let root = Ca::new();
+    let own = root.issue(|params| {
+        params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.serial_number = Some(7.into());
+    });
+    let client = |serials: &[u8]| {
+        let builder = TlsConfig::builder().roots_pem(root.pem() + &own.chain_pem());
+        builder.crls_pem(root.crl(serials, 4000)).build().unwrap()
+    };
+    assert_accepted(&client(&[8]), &own);
+    assert_refused(
+        &client(&[7]),
+        &own,
+        &Kind::Revoked,
+        AlertDescription::CertificateRevoked,
+        "must replace it",
+    );
+}
+
 #[test]
 fn leaf_as_ca() {
     let root = Ca::new();

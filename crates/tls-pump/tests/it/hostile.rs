@@ -128,6 +128,18 @@ fn the_work_on_a_hostile_chain_does_not_grow_with_the_tlsa_records() {
 
 /// What the peer said last is worth more than that it takes no more: an alert
 /// or `421` just before it hung up.
+/// A warning about the name, and a record with nothing in it.
+#[test]
+fn warnings_and_empty_records_come_to_an_end() {
+    let ca = Ca::new();
+    for record in [&[21, 3, 3, 0, 2, 1, 112][..], &[22, 3, 3, 0, 0]] {
+        let mut engine = Engine::new(&ca.client(), NAME).unwrap();
+        take(&mut engine);
+        let cut_off = (0..100).find(|_| engine.handle_ciphertext(record).is_err());
+        assert!(cut_off.is_some(), "{record:?}");
+    }
+}
+
 #[test]
 fn a_failed_write_does_not_hide_what_has_arrived() {
     for version in BOTH {

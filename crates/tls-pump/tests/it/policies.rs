@@ -8,7 +8,9 @@ use crate::common::{BOTH, Ca, Identity, Pair, TLS13};
 use rcgen::{CertificateParams, PublicKeyData as _};
 use sha2::{Digest as _, Sha256, Sha512};
 use tls_pump::rustls::{AlertDescription, Error as RustlsError};
-use tls_pump::{CertificateErrorKind as Kind, Error, Policy, TlsConfig, TlsaRecord};
+use tls_pump::{
+    CertificateErrorKind as Kind, Error, Policy, TlsConfig, TlsConfigBuilder, TlsaRecord,
+};
 
 fn client(policy: Policy) -> TlsConfig {
     // Nothing of what a test presents is signed by this one.
@@ -231,6 +233,59 @@ fn pkix_ta_needs_the_roots_and_a_path_through_the_match() {
         let trusting = root.client_with(|builder| builder.policy(dane([record])));
         assert_eq!(kind(&trusting, &beside), Some(Kind::NoTlsaMatch));
     }
+}
+
+#[test]
+fn crls_count_where_a_chain_is_checked_and_nowhere_else() {
+    let root = Ca::new();
+    let revoked = root.issue(|params| params.serial_number = Some(7.into()));
+    let revoked = revoked.with(&[&root]);
+    let crl = root.crl(&[7], 4000);
+    for (policy, counts) in [
+        (Policy::Full, true),
+        (dane([of_ca(0, 1, 1, &root)]), true),
+        (dane([of_leaf(1, 1, 1, &revoked)]), true),
+        (dane([of_ca(2, 1, 1, &root)]), true),
+        (dane([of_leaf(3, 1, 1, &revoked)]), false),
+        (Policy::PinnedSpki(vec![pin(&revoked)]), false),
+        (Policy::Opportunistic, false),
+    ] {
+        let change = |builder: TlsConfigBuilder| builder.policy(policy.clone());
+        let client = root.client_with(|builder| change(builder).crls_pem(crl.as_str()));
+        let expected = counts.then_some(Kind::Revoked);
+        assert_eq!(kind(&client, &revoked), expected, "{policy:?}");
+    }
+}
+
+#[test]
+fn names_and_dates_count_beside_the_records_of_pkix() {
+    let root = Ca::new();
+    let expired = root.issue(|params| params.not_after = rcgen::date_time_ymd(2001, 2, 3));
+    let misnamed = root.issue(|params| {
+        params.subject_alt_names = vec![rcgen::SanType::DnsName("a.example".try_into().unwrap())];
+    });
+    let (expired, misnamed) = (expired.with(&[&root]), misnamed.with(&[&root]));
+    let refusals = |identity: &Identity| {
+        let records = [of_ca(0, 1, 1, &root), of_leaf(1, 1, 1, identity)];
+        records.map(|record| {
+            let client = root.client_with(|builder| builder.policy(dane([record])));
+            kind(&client, identity).expect("it is refused")
+        })
+    };
+    assert_eq!(refusals(&expired), [Kind::Expired, Kind::Expired]);
+    for refusal in refusals(&misnamed) {
+        assert!(matches!(refusal, Kind::NameMismatch { .. }), "{refusal}");
+    }
+}
+
+/// RFC 7671 section 5.2.2: it is in the record's place of trust, as a root is.
+#[test]
+fn the_dates_of_an_issuer_that_a_record_names_do_not_count() {
+    let root = Ca::new();
+    let old = root.below(|params| params.not_after = rcgen::date_time_ymd(2001, 2, 3));
+    let identity = old.issue(|_| ()).with(&[&old, &root]);
+    let client = client(dane([of_ca(2, 1, 1, &old)]));
+    assert_eq!(kind(&client, &identity), None);
 }
 
 #[test]

@@ -6,7 +6,7 @@
     feature = "tls12"
 ))]
 
-use crate::common::{BOTH, Ca, Identity, NAME, Pair, TLS13};
+use crate::common::{BOTH, Ca, Identity, NAME, Pair, TLS13, take};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, PublicKeyData as _, SanType};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tls_pump::rustls::ServerConfig;
 use tls_pump::rustls::pki_types::UnixTime;
-use tls_pump::{Error, Policy, TlsConfig, TlsConfigBuilder};
+use tls_pump::{Engine, Error, Policy, TlsConfig, TlsConfigBuilder};
 
 const HOUR: u64 = 60 * 60;
 
@@ -148,6 +148,53 @@ fn where_no_dates_are_checked_none_ends_it() {
         });
         assert_eq!(resumed, [false, true, false, true]);
     }
+}
+
+/// Each is used once.
+#[test]
+fn eight_tickets_of_a_server_are_kept() {
+    let ca = Ca::new();
+    let (client, server) = (ca.client(), ca.server(&TLS13));
+    let with_tickets = |count| {
+        let mut server = ServerConfig::clone(&server);
+        server.send_tls13_tickets = count;
+        Arc::new(server)
+    };
+    assert!(!resumes(&client, &with_tickets(20)).expect("it is valid"));
+    let without = with_tickets(0);
+    let resumed = (0..20).filter(|_| resumes(&client, &without).expect("it is valid"));
+    assert_eq!(resumed.count(), 8);
+}
+
+/// The extensions of a ClientHello that leaves in one record.
+fn extensions(hello: &[u8]) -> Vec<u16> {
+    let word = |at: usize| usize::from(u16::from_be_bytes([hello[at], hello[at + 1]]));
+    // The headers of record and message, the version and the random.
+    let mut at = 5 + 4 + 2 + 32;
+    at += 1 + usize::from(hello[at]);
+    at += 2 + word(at);
+    at += 1 + usize::from(hello[at]) + 2;
+    let mut extensions = Vec::new();
+    while at < hello.len() {
+        extensions.push(word(at) as u16);
+        at += 4 + word(at + 2);
+    }
+    extensions
+}
+
+/// Others could repeat it.
+#[test]
+fn no_early_data_is_offered() {
+    const PRE_SHARED_KEY: u16 = 41;
+    const EARLY_DATA: u16 = 42;
+    let ca = Ca::new();
+    let (client, mut server) = (ca.client(), ServerConfig::clone(&ca.server(&TLS13)));
+    server.max_early_data_size = 16_384;
+    assert!(!resumes(&client, &Arc::new(server)).expect("it is valid"));
+    let mut engine = Engine::new(&client, NAME).expect("a name");
+    let extensions = extensions(&take(&mut engine));
+    assert!(extensions.contains(&PRE_SHARED_KEY), "{extensions:?}");
+    assert!(!extensions.contains(&EARLY_DATA), "{extensions:?}");
 }
 
 #[test]
