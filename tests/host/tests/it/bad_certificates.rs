@@ -4,7 +4,9 @@
 
 use futures_lite::future::block_on;
 use test_host::openssl::{Dates, Identity, Key, OVER, Server, Template, VALID};
-use tls_pump::{CertificateErrorKind as Kind, CrlScope, Error, TlsConfig};
+use tls_pump::rustls::pki_types::CertificateDer;
+use tls_pump::rustls::pki_types::pem::PemObject as _;
+use tls_pump::{CertificateErrorKind as Kind, CrlScope, Error, Policy, TlsConfig, TlsaRecord};
 
 const BOTH: [&str; 2] = ["-tls1_3", "-tls1_2"];
 
@@ -412,5 +414,59 @@ fn a_good_certificate_is_accepted() {
         for (_, connected) in site.visit(&root) {
             connected.expect(site.what);
         }
+    }
+}
+
+/// How a handshake with a server of this identity ends.
+fn by(policy: Policy, identity: &Identity) -> Result<(), Error> {
+    let config = TlsConfig::builder().policy(policy).build().unwrap();
+    let server = Server::start(identity, &["-tls1_3", "-cipher", "DEFAULT@SECLEVEL=0"]);
+    block_on(server.connect(&config, "localhost")).map(drop)
+}
+
+/// Whoever has time has its key.
+#[test]
+fn a_short_key_is_refused_whatever_vouches_for_it() {
+    let weak = Identity::self_signed("weak", SERVER.key(Key::Rsa1024));
+    let error = by(Policy::PinnedSpki(vec![[0; 32]]), &weak).unwrap_err();
+    let Some(Kind::NotPinned { presented }) = error.certificate_kind() else {
+        panic!("{error}");
+    };
+    let der = CertificateDer::from_pem_slice(weak.pem().as_bytes()).unwrap();
+    for policy in [
+        Policy::PinnedSpki(vec![*presented]),
+        Policy::Dane(vec![TlsaRecord::new(3, 0, 0, &*der)]),
+        Policy::Opportunistic,
+    ] {
+        let error = by(policy, &weak).unwrap_err();
+        assert_eq!(error.certificate_kind(), Some(&Kind::WeakKey), "{error}");
+    }
+    let strong = Identity::self_signed("strong", SERVER.key(Key::Rsa2048));
+    by(Policy::Opportunistic, &strong).unwrap();
+}
+
+/// It may be what says how the rest is meant.
+#[test]
+fn what_is_critical_and_unknown_is_refused_by_every_policy() {
+    let odd =
+        SERVER.saying("subjectAltName=DNS:localhost\n1.2.3.4=critical,ASN1:UTF8String:whatever");
+    let odd = Identity::self_signed("odd", odd);
+    let error = by(Policy::Opportunistic, &odd).unwrap_err();
+    assert!(error.certificate_kind().is_some(), "{error}");
+}
+
+/// RFC 5280 section 6.1 takes a trust anchor's key and name.
+#[test]
+fn a_root_that_is_over_and_key_usages_are_not_looked_at() {
+    let old = Identity::self_signed("old root", CA.valid(OVER));
+    let odd = SERVER.saying(
+        "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,keyCertSign\nsubjectAltName=DNS:localhost",
+    );
+    let config = TlsConfig::builder().roots_pem(old.pem()).build().unwrap();
+    for (name, leaf) in [("plain", SERVER), ("odd", odd)] {
+        let server = Server::start(&old.issue(name, leaf), &["-tls1_3"]);
+        block_on(server.connect(&config, "localhost"))
+            .map(drop)
+            .unwrap();
     }
 }

@@ -265,6 +265,19 @@ fn data_flows_both_ways_after_key_updates() {
     }
 }
 
+/// Of the client's list OpenSSL has none to sign by.
+#[test]
+fn signatures_by_sha_1_are_not_offered() {
+    let site = Site::new(Key::Rsa2048);
+    let config = site.client().build().unwrap();
+    for (signing, works) in [("RSA+SHA1", false), ("RSA+SHA256", true)] {
+        let options = [TLS12, "-sigalgs", signing, "-cipher", "DEFAULT@SECLEVEL=0"];
+        let server = Server::start(&site.identity, &options);
+        let connected = block_on(server.connect(&config, HOST));
+        assert_eq!(connected.is_ok(), works, "{signing}");
+    }
+}
+
 #[test]
 fn renegotiation_is_refused_and_ends_the_connection() {
     let site = Site::new(Key::P256);
