@@ -4,6 +4,7 @@
 pub mod fault;
 pub mod openssl;
 pub mod peers;
+pub mod protocols;
 pub mod sendmail;
 pub mod server_folder;
 pub mod soak;

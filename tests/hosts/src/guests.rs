@@ -4,6 +4,7 @@ use crate::host::{Host, Run};
 use std::time::Duration;
 use test_host::fault::{BlackHole, Direction, Fault, Proxy};
 use test_host::peers::{Peer, PeerServer};
+use test_host::protocols::{echo_substreams, h2_server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
@@ -12,16 +13,17 @@ use tokio::task::JoinSet;
 const GUESTS: &str = include_str!("guests.txt");
 
 /// Those that do not, and why.
-const OTHERS: [(&str, &str); 6] = [
+const OTHERS: [(&str, &str); 4] = [
     (
         "net_graveyard",
         "counts drops that wait for the peer: there none waits",
     ),
-    ("net_h2", "counts writes, which the embedded host records"),
     ("net_http_handler", "is no command"),
-    ("net_raw", "is by hand against wasmtime's streams"),
+    (
+        "net_raw",
+        "measures wasi-net beside wasmtime's streams by hand",
+    ),
     ("net_wstd_tasks", "is about wstd's tasks"),
-    ("net_yamux", "has its peer in another test program"),
 ];
 
 pub(crate) fn every_network_guest_runs_there_or_has_a_reason() {
@@ -140,6 +142,14 @@ pub(crate) async fn those_with_a_peer_of_their_own() {
         }
     };
     tokio::join!(run(&host, "net_reset", &[&port, &to_control]), resets);
+    let (yamux, port) = listener().await;
+    let substreams = async {
+        let (stream, _) = yamux.accept().await.unwrap();
+        assert_eq!(echo_substreams(stream).await, 8);
+    };
+    tokio::join!(run(&host, "net_yamux", &[&port]), substreams);
+    let (_h2, port) = h2_server().await.unwrap();
+    run(&host, "net_h2", &[&port, &50, &true]).await;
     let (_ipv4, port) = listener().await;
     let address = run(&host, "net_two_families", &[&"localhost", &port]).await;
     assert_eq!(address, "127.0.0.1\n");

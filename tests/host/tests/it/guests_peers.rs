@@ -2,17 +2,13 @@
 //! somebody's `main`, and below somebody's protocol. One test each, of the same
 //! name.
 
-use std::future::poll_fn;
 use test_host::ca::{Ca, LOCAL_NAMES};
 use test_host::guest::{EXECUTORS, Guest, HttpHandler};
 use test_host::peers::{Peer, PeerServer};
+use test_host::protocols::echo_substreams;
 use test_host::sendmail::CaFolder;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tokio_util::compat::{FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt as _};
-use yamux::{Config, Connection, Mode};
 
 #[tokio::test]
 async fn net_http_handler() {
@@ -37,22 +33,6 @@ async fn net_http_handler() {
 fn writes(handler: HttpHandler) -> Vec<u64> {
     let connections = handler.end().connections;
     connections.iter().map(|one| one.writes).collect()
-}
-
-/// Echoes on every substream until the client closes, which may be a reset, and
-/// counts them.
-async fn echo_substreams(stream: impl AsyncRead + AsyncWrite + Unpin) -> usize {
-    let mut connection = Connection::new(stream.compat(), Config::default(), Mode::Server);
-    let mut echoes = JoinSet::new();
-    while let Some(Ok(substream)) = poll_fn(|cx| connection.poll_next_inbound(cx)).await {
-        let substream = substream.compat();
-        echoes.spawn(async move {
-            let (mut read, mut write) = tokio::io::split(substream);
-            tokio::io::copy(&mut read, &mut write).await.unwrap();
-            write.shutdown().await.unwrap();
-        });
-    }
-    echoes.join_all().await.len()
 }
 
 #[tokio::test]

@@ -3,34 +3,15 @@
 use crate::guests_net::{guest, listener};
 use std::net::{Ipv6Addr, SocketAddrV6};
 use test_host::guest::{EXECUTORS, Network};
+use test_host::protocols::h2_server;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
-
-/// Answers every request with so many bytes, which the client has to let the server
-/// send anew (WINDOW_UPDATE).
-async fn h2_server() -> (JoinSet<()>, u16) {
-    let (listener, port) = listener().await;
-    let mut serving = JoinSet::new();
-    serving.spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let mut connection = h2::server::handshake(stream).await.unwrap();
-            while let Some(Ok((_, mut respond))) = connection.accept().await {
-                let response = http::Response::new(());
-                let mut body = respond.send_response(response, false).unwrap();
-                body.send_data(vec![7; 40_000].into(), true).unwrap();
-            }
-        }
-    });
-    (serving, port)
-}
 
 /// Two small segments in a row would wait for the server's delayed acknowledgement: one
 /// leaves for each request, and a few at the beginning.
 #[tokio::test]
 async fn net_h2() {
-    let (_server, port) = h2_server().await;
+    let (_server, port) = h2_server().await.unwrap();
     for executor in ["own", "wstd"] {
         let guest = guest("net_h2", executor).arg(port).arg(100).arg(true);
         let run = guest.run().await.expect_success();
