@@ -143,10 +143,9 @@ pub(crate) enum Wait {
 pub(crate) fn turn(wait: Wait) -> bool {
     let mut wakers = table::flush_written_behind(matches!(wait, Wait::Until(_)));
     table::reap();
-    // Who can go on may have more to send.
-    if wakers.is_empty() {
-        wakers = REACTOR.with_borrow_mut(|reactor| reactor.wait(wait));
-    }
+    // Who can go on is not kept waiting, but the host's events have their turn.
+    let wait = if wakers.is_empty() { wait } else { Wait::Not };
+    wakers.append(&mut REACTOR.with_borrow_mut(|reactor| reactor.wait(wait)));
     let any = !wakers.is_empty();
     wakers.into_iter().for_each(Waker::wake);
     any

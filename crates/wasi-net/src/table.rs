@@ -330,7 +330,11 @@ pub(crate) fn flush_written_behind(waits: bool) -> Vec<Waker> {
                     continue;
                 }
                 connection.send();
-                flushers.extend(connection.flusher.take());
+                // Else the host's event is waited for first: whoever flushes would only be
+                // polled in vain, again and again.
+                if connection.behind.is_empty() {
+                    flushers.extend(connection.flusher.take());
+                }
                 connection.queued = !connection.behind.is_empty();
                 if connection.queued {
                     connection.writable.wait_at_least();

@@ -74,6 +74,7 @@ pub(crate) async fn those_with_a_peer_that_echoes_or_is_silent() {
     run(&host, "net_cancelled", &[&echo, &hole]).await;
     run(&host, "net_many", &[&echo, &200]).await;
     run(&host, "net_stalled_peer", &[&sink]).await;
+    run(&host, "net_flush_on_wait", &[&sink]).await;
     run(&host, "net_deadlines", &[&1, &hole, &sink, &sink]).await;
 }
 

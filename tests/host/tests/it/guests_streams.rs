@@ -2,6 +2,7 @@
 
 use crate::guests_net::{guest, listener};
 use std::net::{Ipv6Addr, SocketAddrV6};
+use test_host::fault::Proxy;
 use test_host::guest::{EXECUTORS, Network};
 use test_host::protocols::h2_server;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -24,6 +25,18 @@ async fn net_h2() {
     let guest = guest("net_h2", "own").arg(port).arg(10).arg(false);
     let run = guest.run().await.expect_success();
     assert!(run.traffic.connections[0].writes > 15);
+}
+
+#[tokio::test]
+async fn net_flush_on_wait() {
+    let peer = Proxy::sink().start().await.unwrap();
+    for executor in ["own", "wstd"] {
+        let guest = guest("net_flush_on_wait", executor).arg(peer.addr().port());
+        let run = guest.run().await.expect_success();
+        // It does not ask again and again: that would be many thousands.
+        let calls = run.traffic.host_calls;
+        assert!(calls < 1000, "{executor}: {calls}");
+    }
 }
 
 #[tokio::test]
